@@ -1,0 +1,138 @@
+/**
+ * The one vocabulary of names: annotations, labels, env variables, ports and object names. No other file spells one of these strings.
+ * Mirrored for the shell in docker/boot/lib.sh; a unit test compares the two.
+ */
+
+/** The prefix of every key of ours. */
+export const PREFIX = "redis-ha.io/";
+
+/** Annotations that a person writes on the pod template (or on the workload, from where the webhook copies them). */
+export const ANNOTATION = {
+  cluster: `${PREFIX}cluster`,
+  role: `${PREFIX}role`,
+  sentinel: `${PREFIX}sentinel`,
+  quorum: `${PREFIX}quorum`,
+  downAfter: `${PREFIX}down-after`,
+  failoverTimeout: `${PREFIX}failover-timeout`,
+  parallelSyncs: `${PREFIX}parallel-syncs`,
+  minReplicasToWrite: `${PREFIX}min-replicas-to-write`,
+  minReplicasMaxLag: `${PREFIX}min-replicas-max-lag`,
+  container: `${PREFIX}container`,
+  port: `${PREFIX}port`,
+  auth: `${PREFIX}auth`,
+  masterService: `${PREFIX}master-service`,
+  promotion: `${PREFIX}promotion`,
+  recovery: `${PREFIX}recovery`,
+  recoveryWait: `${PREFIX}recovery-wait`,
+  priority: `${PREFIX}priority`,
+} as const;
+
+/** Annotations that a person writes on the master Service to ask for an act; the handlers check, act and remove them. */
+export const REQUEST = {
+  handover: `${PREFIX}handover`,
+  promote: `${PREFIX}promote`,
+} as const;
+
+/** Annotations that only we write. */
+export const MARK = {
+  /** On a pod, by the webhook: JSON {version, hash, injected}. */
+  status: `${PREFIX}status`,
+  /** On a pod, by the handlers: the sentinel slot ("0", "1", …), read by the sentinel's boot script through the downward API. */
+  sentinelSlot: `${PREFIX}sentinel-slot`,
+  /** On the master Service, by the handlers: JSON MasterRecord, the last confirmed master. Its presence says that the group was bootstrapped. */
+  master: `${PREFIX}master`,
+  /** On the master Service, by the handlers: JSON MasterRecord[], newest first, at most 20. */
+  history: `${PREFIX}history`,
+  /** On the master Service: why the group is halted, absent when it is not. */
+  halted: `${PREFIX}halted`,
+  /** On a Service that was taken over (`master-service`): the selector that it had, as JSON. */
+  originalSelector: `${PREFIX}original-selector`,
+} as const;
+
+/** Labels that we put on pods and on the objects that we make. */
+export const LABEL = {
+  cluster: `${PREFIX}cluster`,
+  /** Random and unique to one pod: what the master Service selects. */
+  instance: `${PREFIX}instance`,
+  /** master | replica: for people and for the -replicas Service; kept by the handlers. */
+  role: `${PREFIX}role`,
+  /** "true" on every pod that runs a sentinel: what the -sentinel Service selects. */
+  sentinel: `${PREFIX}has-sentinel`,
+  /** "true" on every injected pod that runs a redis. */
+  redis: `${PREFIX}has-redis`,
+  /** On a namespace: "disabled" keeps the webhook away from it. */
+  injection: `${PREFIX}injection`,
+  managedBy: "app.kubernetes.io/managed-by",
+} as const;
+
+export const MANAGED_BY = "redis-ha";
+
+/** The readiness gate that says: master, or a replica whose link is up and that has caught up. */
+export const IN_SYNC_GATE = `${PREFIX}in-sync`;
+
+/** Containers and volumes that are injected. */
+export const INJECTED = {
+  bootContainer: "redis-ha-boot",
+  sentinelContainer: "redis-ha-sentinel",
+  /** emptyDir: scripts in bin/, written at run time in redis/ and sentinel/. */
+  volume: "redis-ha",
+  mountPath: "/redis-ha",
+  /** downwardAPI volume: the file `slot` holds the annotation MARK.sentinelSlot. */
+  podInfoVolume: "redis-ha-pod",
+  podInfoMountPath: "/redis-ha-pod",
+  redisCommand: "/redis-ha/bin/redis",
+  sentinelCommand: "/redis-ha/bin/sentinel",
+  preStopCommand: "/redis-ha/bin/prestop",
+} as const;
+
+/** Environment variables given to the boot scripts. All on redis and sentinel containers, unless said. */
+export const ENV = {
+  cluster: "REDIS_HA_CLUSTER",
+  role: "REDIS_HA_ROLE",
+  /** host name of the sentinel Service (headless) */
+  sentinelHost: "REDIS_HA_SENTINEL_HOST",
+  sentinelPort: "REDIS_HA_SENTINEL_PORT",
+  /** what Sentinel calls the group: see masterName() */
+  masterName: "REDIS_HA_MASTER_NAME",
+  port: "REDIS_HA_PORT",
+  podIp: "REDIS_HA_POD_IP",
+  podName: "REDIS_HA_POD_NAME",
+  podUid: "REDIS_HA_POD_UID",
+  instance: "REDIS_HA_INSTANCE",
+  /** absent with auth: none */
+  password: "REDIS_HA_PASSWORD",
+  quorum: "REDIS_HA_QUORUM",
+  downAfterMs: "REDIS_HA_DOWN_AFTER_MS",
+  failoverTimeoutMs: "REDIS_HA_FAILOVER_TIMEOUT_MS",
+  parallelSyncs: "REDIS_HA_PARALLEL_SYNCS",
+  minReplicasToWrite: "REDIS_HA_MIN_REPLICAS_TO_WRITE",
+  minReplicasMaxLag: "REDIS_HA_MIN_REPLICAS_MAX_LAG",
+  priority: "REDIS_HA_PRIORITY",
+} as const;
+
+export const REDIS_PORT = 6379;
+export const SENTINEL_PORT = 26379;
+
+/** Name of the pod environment's key in the password Secret. */
+export const SECRET_KEY = "password";
+
+/** `<cluster>-master`: always leads to the master. */
+export const masterServiceName = (cluster: string): string => `${cluster}-master`;
+/** `<cluster>-replicas`: the pods whose role label is replica. */
+export const replicasServiceName = (cluster: string): string => `${cluster}-replicas`;
+/** `<cluster>-sentinel`: headless, every pod with a sentinel, also before it is ready. */
+export const sentinelServiceName = (cluster: string): string => `${cluster}-sentinel`;
+/** `<cluster>-redis-ha`: the generated password. */
+export const secretName = (cluster: string): string => `${cluster}-redis-ha`;
+
+/** What Sentinel calls the group. Unique in a Kubernetes cluster, so that two groups can never take each other for one (facts: address reuse). */
+export const masterName = (namespace: string, cluster: string): string => `${namespace}.${cluster}`;
+
+/** Where a redis that has no master yet is pointed: nobody listens there but a stopped process, so it waits quietly. */
+export const NOBODY = { host: "127.0.0.1", port: 6378 } as const;
+
+/**
+ * The boot script writes a report into the redis parameter `syslog-ident` (free text, unused unless syslog is on): readable with CONFIG GET, needs no exec,
+ * and is made anew at every start of the process. See parseBootReport in model/boot-report.ts.
+ */
+export const BOOT_REPORT_PARAMETER = "syslog-ident";
