@@ -1,0 +1,163 @@
+/**
+ * Kubernetes Events, written behind the caller's back: a bounded queue and one request at a time, so that telling people what happened
+ * can never slow down or fail the thing itself. Repeats within ten minutes raise the count of the Event that is already there.
+ */
+
+import { randomBytes } from "node:crypto";
+import type { Reason } from "../model/reasons.ts";
+import type { Logger } from "../report/log.ts";
+import type { Kube } from "./client.ts";
+import { isNotFound } from "./error.ts";
+import { PATH } from "./paths.ts";
+import type { CoreEvent, ObjectRef } from "./types.ts";
+
+export interface EventInput {
+  involved: ObjectRef;
+  reason: Reason;
+  message: string;
+  type: "Normal" | "Warning";
+}
+
+export interface EventRecorder {
+  /** Never throws and never waits. */
+  record(event: EventInput): void;
+  /** Resolves when all that was recorded so far is written or given up. */
+  flush(): Promise<void>;
+}
+
+export interface EventRecorderOptions {
+  kube: Kube;
+  log: Logger;
+  /** Shown as the Event's source. */
+  component?: string;
+  /** The pod that reports. */
+  instance?: string;
+  onDropped?: () => void;
+  now?: () => number;
+  /** Default 256. */
+  capacity?: number;
+}
+
+const AGGREGATE_MS = 10 * 60_000;
+/** An Event's message may have 1024 bytes; longer ones are refused. */
+const MESSAGE_BYTES = 1024;
+
+interface Written {
+  name: string;
+  namespace: string;
+  count: number;
+  at: number;
+}
+
+interface Waiting {
+  event: EventInput;
+  /** How many equal occurrences this entry stands for. */
+  times: number;
+  lastAt: number;
+}
+
+/** Makes a recorder. One a process, so that all reports share its bound and its memory of repeats. */
+export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+  const { kube, log } = options;
+  const now = options.now ?? Date.now;
+  const capacity = options.capacity ?? 256;
+  const source = { component: options.component ?? "redis-ha", instance: options.instance ?? "redis-ha" };
+  /** In order of arrival; equal ones are merged while they wait. */
+  const queue = new Map<string, Waiting>();
+  const written = new Map<string, Written>();
+  let working: Promise<void> | undefined;
+
+  async function write(key: string, waiting: Waiting): Promise<void> {
+    const before = written.get(key);
+    if (before && now() - before.at < AGGREGATE_MS) {
+      const count = before.count + waiting.times;
+      try {
+        const change = { count, lastTimestamp: new Date(waiting.lastAt).toISOString() };
+        await kube.mergePatch(PATH.events(before.namespace, before.name), change);
+        written.set(key, { ...before, count, at: now() });
+        return;
+      } catch (error) {
+        // The API server forgets Events after an hour, and people delete them: then it is written anew.
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    const body = eventBody(waiting, source);
+    const namespace = body.metadata.namespace ?? "default";
+    await kube.create(PATH.events(namespace), body);
+    written.set(key, { name: body.metadata.name ?? "", namespace, count: waiting.times, at: now() });
+  }
+
+  async function work(): Promise<void> {
+    for (let next = queue.entries().next(); !next.done; next = queue.entries().next()) {
+      const [key, waiting] = next.value;
+      queue.delete(key);
+      try {
+        await write(key, waiting);
+      } catch (error) {
+        options.onDropped?.();
+        log.debug({ err: error, reason: waiting.event.reason }, "an Event could not be written");
+      }
+    }
+    for (const [key, { at }] of written) if (now() - at > AGGREGATE_MS) written.delete(key);
+  }
+
+  function start(): void {
+    working ??= work().finally(() => {
+      working = undefined;
+      if (queue.size > 0) start();
+    });
+  }
+
+  return {
+    record: (event) => {
+      const key = [
+        event.involved.uid ?? `${event.involved.kind}/${event.involved.namespace}/${event.involved.name}`,
+        event.type,
+        event.reason,
+        event.message,
+      ].join("\n");
+      const waiting = queue.get(key);
+      queue.set(key, { event, times: (waiting?.times ?? 0) + 1, lastAt: now() });
+      if (queue.size > capacity) {
+        // The newest say most about what is going on.
+        const oldest = queue.keys().next().value;
+        if (oldest !== undefined) queue.delete(oldest);
+        options.onDropped?.();
+      }
+      start();
+    },
+    flush: async () => {
+      while (working) await working;
+    },
+  };
+}
+
+function eventBody(waiting: Waiting, source: { component: string; instance: string }): CoreEvent {
+  const { involved, reason, message, type } = waiting.event;
+  const at = new Date(waiting.lastAt).toISOString();
+  // Events about objects of the whole cluster live in "default", as the API demands.
+  const namespace = involved.namespace ?? "default";
+  return {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { namespace, name: `${involved.name.slice(0, 200)}.${randomBytes(8).toString("hex")}` },
+    involvedObject: { ...involved },
+    reason,
+    message: shorten(message),
+    type,
+    count: waiting.times,
+    firstTimestamp: at,
+    lastTimestamp: at,
+    source: { component: source.component },
+    reportingComponent: `redis-ha.io/${source.component}`,
+    reportingInstance: source.instance.slice(0, 128),
+  };
+}
+
+function shorten(message: string): string {
+  if (Buffer.byteLength(message) <= MESSAGE_BYTES) return message;
+  return `${Buffer.from(message)
+    .subarray(0, MESSAGE_BYTES - 4)
+    .toString("utf8")
+    .replace(/\uFFFD+$/, "")}…`;
+}
