@@ -1,0 +1,46 @@
+/** Waiting or misdirected replicas follow the confirmed master; run-time parameters that depend on the group's size are kept. */
+import type { Action } from "../../model/plan.ts";
+import { NOTHING, type Policy, type Step } from "./policy.ts";
+import { type RedisMember, redisMembers, redisUp, sameAddress, sentinelElecting } from "./view.ts";
+
+/** Points every replica that follows somebody else, or nobody, to the master. */
+export const attach: Policy = ({ facts, truth }): Step => {
+  if (truth.kind !== "confirmed" || !facts.leading || sentinelElecting(facts)) return NOTHING;
+  if (truth.member.pod.orphan) return NOTHING;
+  const actions: Action[] = redisUp(facts)
+    .filter(({ member, redis }) => redis.role === "replica" && !sameAddress(redis.master, truth.address) && !member.pod.orphan)
+    .map(({ member }) => ({ kind: "attach", member, master: truth.address }));
+  return { actions };
+};
+
+/** CLIENT UNPAUSE on the master once, when this process takes the lead: a predecessor may have died in the middle of a handover. */
+export const unpause: Policy = ({ facts, truth, memory }): Step => {
+  if (truth.kind !== "confirmed" || !facts.leading || memory.leadingSince !== facts.at) return NOTHING;
+  return { actions: [{ kind: "unpause", member: truth.member }] };
+};
+
+/** min-replicas-to-write that stands when the user set none: 1 as soon as the master can lose one replica and still have another. */
+export function minReplicasToWrite(redisCount: number, wanted: number | undefined): number {
+  return wanted ?? (redisCount >= 3 ? 1 : 0);
+}
+
+/** What min-replicas-… should be on this node. Kept by us and not by the boot script, because it follows the group's size. */
+export function wantedParameters(one: RedisMember, redisCount: number): Readonly<Record<string, string>> {
+  const { settings } = one.member.pod;
+  return {
+    "min-replicas-to-write": String(minReplicasToWrite(redisCount, settings.minReplicasToWrite)),
+    "min-replicas-max-lag": String(settings.minReplicasMaxLagS),
+  };
+}
+
+export const configure: Policy = ({ facts, truth }): Step => {
+  if (truth.kind !== "confirmed" || !facts.leading) return NOTHING;
+  const count = redisMembers(facts).filter(({ pod }) => !pod.terminating && !pod.orphan).length;
+  const actions: Action[] = [];
+  for (const one of redisUp(facts)) {
+    const wanted = wantedParameters(one, count);
+    const wrong = Object.entries(wanted).filter(([name, value]) => one.redis.parameters[name] !== value);
+    if (wrong.length > 0) actions.push({ kind: "configure-redis", member: one.member, parameters: Object.fromEntries(wrong) });
+  }
+  return { actions };
+};

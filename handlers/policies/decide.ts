@@ -1,0 +1,88 @@
+/** decide(facts, memory) → plan: the ordered policies. No I/O, no clock, no randomness (law 3). */
+import type { GroupFacts } from "../../model/facts.ts";
+import type { Action, Memory, Notice, Plan } from "../../model/plan.ts";
+import { attach, configure, unpause } from "./attach.ts";
+import { bootstrap } from "./bootstrap.ts";
+import { failover } from "./failover.ts";
+import { fence } from "./fence.ts";
+import { handover } from "./handover.ts";
+import { marks } from "./marks.ts";
+import { person } from "./person.ts";
+import type { Context, Policy, Step } from "./policy.ts";
+import { recover } from "./recover.ts";
+import { report } from "./report.ts";
+import { route } from "./route.ts";
+import { forget, sentinels, slots } from "./sentinels.ts";
+import { findTruth, type Truth } from "./truth.ts";
+
+/** In this order; one that says `stop` ends the round for those after it, except `always`. */
+const POLICIES: readonly Policy[] = [
+  slots,
+  route,
+  person,
+  bootstrap,
+  failover,
+  recover,
+  unpause,
+  fence,
+  handover,
+  attach,
+  configure,
+  sentinels,
+  forget,
+];
+/** Run in every round: they change nothing in Redis or Sentinel. */
+const ALWAYS: readonly Policy[] = [marks, report];
+
+/** What a process knows of a group that it has just met. */
+export function freshMemory(at: number): Memory {
+  return {
+    master: undefined,
+    lostAt: undefined,
+    firstSeenAt: at,
+    leadingSince: undefined,
+    ghostSince: new Map(),
+    forgotAt: 0,
+    handoverNotBefore: 0,
+    promoteNotBefore: 0,
+  };
+}
+
+/** Carries over what the facts say of the master's life, before any policy looks. */
+function remember(facts: GroupFacts, truth: Truth, memory: Memory): Memory {
+  const leadingSince = facts.leading ? (memory.leadingSince ?? facts.at) : undefined;
+  if (truth.kind !== "confirmed") return { ...memory, leadingSince, lostAt: memory.lostAt ?? facts.at };
+  return {
+    ...memory,
+    leadingSince,
+    lostAt: undefined,
+    master: {
+      uid: truth.member.pod.uid,
+      address: truth.address,
+      epoch: truth.epoch,
+      replid: truth.redis.replid,
+      seenAt: facts.at,
+    },
+  };
+}
+
+/** Returns the plan for one group: what to do, what to say, and what to remember. */
+export function decide(facts: GroupFacts, before: Memory): Plan {
+  const truth = findTruth(facts);
+  let memory = remember(facts, truth, before);
+  const actions: Action[] = [];
+  const notices: Notice[] = [];
+  let state: Plan["state"] | undefined;
+  const take = (policy: Policy): Step => {
+    const context: Context = { facts, truth, memory };
+    const step = policy(context);
+    actions.push(...step.actions);
+    notices.push(...(step.notices ?? []));
+    state ??= step.state;
+    memory = { ...memory, ...step.memory };
+    return step;
+  };
+  for (const policy of POLICIES) if (take(policy).stop === true) break;
+  for (const policy of ALWAYS) take(policy);
+  return { actions, notices, state: state ?? "ok", memory };
+}

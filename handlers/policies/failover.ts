@@ -1,0 +1,121 @@
+/** The master's process is surely dead: promote now instead of waiting for down-after. A silence is never proof. */
+import type { GroupFacts, MemberFact } from "../../model/facts.ts";
+import { REASON } from "../../model/reasons.ts";
+import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { CLAIMED } from "./route.ts";
+import { inLine, rank, willStay } from "./successor.ts";
+import { highestEpoch, majority, monitoring, nameOf, type RedisMember, redisUp, sameAddress, sentinelElecting } from "./view.ts";
+
+/** Replicas that lost their link longer before the master was lost than this are stale: fresher data may exist elsewhere, ms. */
+const STALE_LINK_MS = 15_000;
+
+/**
+ * Proof of death (design, "failover"): our connection closed and a new one is refused, AND a second witness: a replica whose link to the master is
+ * down, or the kubelet's report that the container ended. Or: the process at that address is a new one, started by our boot script as a waiting replica.
+ * Returns what proves it, or undefined.
+ */
+export function proofOfDeath(
+  facts: GroupFacts,
+  dead: MemberFact | undefined,
+  address: { ip: string; port: number },
+): string | undefined {
+  if (dead === undefined) return undefined;
+  const { redis, pod } = dead;
+  if (redis?.state === "up") {
+    return redis.role === "replica" && !redis.linkUp && !isFollowingMember(facts, redis.master)
+      ? "its process was started anew and waits for a master"
+      : undefined;
+  }
+  const gone = pod.containerEnded || pod.ended;
+  if (redis?.state !== "refused" && !gone) return undefined;
+  if (gone && redis?.state !== "timeout") return "the kubelet reports that its container ended";
+  const witness = redisUp(facts).find(
+    (one) => one.redis.role === "replica" && sameAddress(one.redis.master, address) && !one.redis.linkUp,
+  );
+  if (witness !== undefined) return `connections to it are refused, and replica ${witness.member.pod.name} lost its link`;
+  return undefined;
+}
+
+function isFollowingMember(facts: GroupFacts, master: { ip: string; port: number } | undefined): boolean {
+  return master !== undefined && facts.members.some(({ pod }) => pod.ip === master.ip);
+}
+
+export const failover: Policy = (context): Step => {
+  const { facts, truth, memory } = context;
+  if (truth.kind !== "named") return NOTHING;
+  const record = facts.masterService?.record;
+  if (record === undefined || record.reason === CLAIMED) return NOTHING;
+  if (monitoring(facts).length === 0) return NOTHING;
+
+  const proof = proofOfDeath(facts, truth.member, truth.address) ?? (truth.member === undefined ? "its pod is gone" : undefined);
+  const replid = memory.master?.replid ?? record.replid ?? "";
+  const fit = redisUp(facts).filter(
+    (one) =>
+      inLine(one, replid) &&
+      !one.member.pod.orphan &&
+      one.member.pod.settings.priority !== 0 &&
+      one.redis.linkDownMs <= facts.at - (memory.lostAt ?? facts.at) + STALE_LINK_MS,
+  );
+  // A handler that died between REPLICAOF NO ONE and the sentinels' agreement left a master that nobody names: finish that one.
+  const begun = redisUp(facts).filter(({ redis, member }) => redis.role === "master" && !redis.loading && !member.pod.orphan);
+  const candidates = begun.length > 0 ? begun : preferStaying(rank(facts, fit, true));
+  if (proof === undefined) return unproven(truth.member, truth.address.ip);
+  if (!facts.leading) return { actions: [], state: "masterless" };
+  if (candidates.length === 0) return NOTHING; // `recover` decides
+  if (sentinelElecting(facts) || facts.at < memory.promoteNotBefore) {
+    return {
+      actions: [],
+      state: "masterless",
+      notices: [{ reason: REASON.WaitingForSentinel, message: "a sentinel is electing; watching" }],
+      stop: true,
+    };
+  }
+  if (facts.settings.promotion === "sentinel") return askSentinel(context, proof);
+  const chosen = candidates[0];
+  const message = `master ${truth.member?.pod.name ?? truth.address.ip} is dead: ${proof}`;
+  return {
+    actions: [
+      {
+        kind: "promote",
+        cause: "failover",
+        candidates: candidates.map(({ member }) => member),
+        old: truth.address,
+        votes: majority(facts),
+        epoch: highestEpoch(facts) + 1,
+        others: redisUp(facts)
+          .filter((one) => one !== chosen && one.redis.role === "replica")
+          .map(({ member }) => member),
+        sentinels: monitoring(facts).map(({ member }) => member),
+        reason: REASON.FailedOver,
+        message,
+      },
+    ],
+    notices: [{ reason: REASON.MasterDead, message }],
+    state: "masterless",
+    stop: true,
+  };
+};
+
+/** Equal offsets: the ranking has put those that stay first already; a terminating one is taken only when it is the only one. */
+function preferStaying(ranked: readonly RedisMember[]): RedisMember[] {
+  const top = ranked.filter(({ member }) => willStay(member));
+  return top.length > 0 ? top : [...ranked];
+}
+
+function unproven(member: MemberFact | undefined, ip: string): Step {
+  const message = `master ${member === undefined ? ip : nameOf(member)} does not answer, which is no proof of its death; Sentinel's own detection decides`;
+  return { actions: [], notices: [{ reason: REASON.WaitingForSentinel, message }], state: "masterless" };
+}
+
+function askSentinel({ facts }: Context, proof: string): Step {
+  const sentinel = monitoring(facts)[0];
+  if (sentinel === undefined) return NOTHING;
+  return {
+    actions: [{ kind: "sentinel-failover", sentinel: sentinel.member, message: `the master is dead: ${proof}` }],
+    notices: [
+      { reason: REASON.MasterDead, message: `the master is dead: ${proof}; promotion is left to Sentinel by annotation` },
+    ],
+    state: "masterless",
+    stop: true,
+  };
+}

@@ -1,0 +1,54 @@
+/** Which of several restarted nodes holds the freshest data (facts/promotion.md sections 2 and 6). Pure. */
+import type { MasterRecord } from "../../model/facts.ts";
+import type { RedisMember } from "./view.ts";
+
+/** The pod, or the volume, that held the last confirmed master's data. */
+export function isLastMaster({ member }: RedisMember, record: MasterRecord): boolean {
+  return member.pod.uid === record.uid || (record.volume !== undefined && member.pod.volume === record.volume);
+}
+
+/** Newest modification of a data file before the server touched it, ms since 1970; 0 when there was none. */
+export function fileTime({ redis }: RedisMember): number {
+  return Math.max(redis.report?.rdbModifiedAt ?? 0, redis.report?.aofModifiedAt ?? 0);
+}
+
+/**
+ * Freshest first. Never an empty node before one with data. Then the last master's own pod or volume; then, among nodes of its replication
+ * history, the offset (right for RDB; an AOF restart gives a new random history, so it never matches); then the files' times; then more keys; then the name.
+ */
+export function rankByData(nodes: readonly RedisMember[], record: MasterRecord | undefined): RedisMember[] {
+  const grade = (one: RedisMember): readonly number[] => [
+    one.redis.keys > 0 ? 1 : 0,
+    record !== undefined && isLastMaster(one, record) ? 1 : 0,
+    ofHistory(one, record) ? one.redis.offset : 0,
+    fileTime(one),
+    one.redis.keys,
+  ];
+  return [...nodes].sort((a, b) => {
+    const left = grade(a);
+    const right = grade(b);
+    for (let at = 0; at < left.length; at += 1) {
+      const difference = (right[at] ?? 0) - (left[at] ?? 0);
+      if (difference !== 0) return difference;
+    }
+    return a.member.pod.name < b.member.pod.name ? -1 : 1;
+  });
+}
+
+function ofHistory({ redis }: RedisMember, record: MasterRecord | undefined): boolean {
+  const replid = record?.replid;
+  return replid !== undefined && replid !== "" && (redis.replid === replid || redis.replid2 === replid);
+}
+
+/** Why the first of rankByData was taken, for the Event. `now`: ms since 1970. */
+export function grounds(chosen: RedisMember, record: MasterRecord | undefined, now: number): string {
+  const time = fileTime(chosen);
+  const age = time === 0 ? "" : `, its files were last written ${Math.round((now - time) / 1000)} s ago`;
+  const keys = `${chosen.redis.keys} keys`;
+  if (record !== undefined && chosen.member.pod.uid === record.uid) return `it was the last master (same pod), ${keys}${age}`;
+  if (record !== undefined && isLastMaster(chosen, record))
+    return `its volume ${record.volume ?? ""} was the last master's, ${keys}${age}`;
+  if (ofHistory(chosen, record)) return `highest offset ${chosen.redis.offset} of the last master's history, ${keys}${age}`;
+  if (time > 0) return `newest data files, ${keys}${age}`;
+  return chosen.redis.keys > 0 ? `most keys: ${keys}` : "no node has data and the group has no volumes";
+}

@@ -1,0 +1,75 @@
+/** The master is being deleted, drained or asked away: hand over without losing a write (design, "handover"). */
+import { REASON } from "../../model/reasons.ts";
+import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { handoverCandidates } from "./successor.ts";
+import { addressOf, highestEpoch, majority, monitoring, nameOf, type RedisMember, redisUp, sentinelElecting } from "./view.ts";
+
+/** Why the master should go, in words, or undefined when it may stay. */
+function cause({ facts, truth }: Context): string | undefined {
+  if (truth.kind !== "confirmed") return undefined;
+  const { pod } = truth.member;
+  if (pod.orphan) return `pod ${pod.name} was deleted by force while its redis still runs`;
+  if (pod.terminating) return `pod ${pod.name} is being deleted`;
+  const asked = facts.masterService?.requests.handover;
+  if (asked !== undefined) return "a person asked for it";
+  if (pod.nodeGoing) return `node ${pod.node ?? "?"} is cordoned`;
+  return undefined;
+}
+
+/** A request names a pod, or says anything else for "choose one". */
+function askedFor({ facts }: Context, candidates: readonly RedisMember[]): RedisMember[] | string {
+  const asked = facts.masterService?.requests.handover;
+  const named = asked === undefined ? undefined : facts.members.find(({ pod }) => pod.name === asked);
+  if (named === undefined) return [...candidates];
+  const fit = candidates.filter(({ member }) => member === named);
+  return fit.length > 0 ? fit : `${nameOf(named)} can't take over: its link to the master is not up, or it is about to go`;
+}
+
+/** Starts the handover act; the act undoes itself at any failure and is tried again later. */
+export const handover: Policy = (context): Step => {
+  const { facts, truth, memory } = context;
+  const why = cause(context);
+  if (truth.kind !== "confirmed" || why === undefined || !facts.leading) return NOTHING;
+  const asked = facts.masterService?.requests.handover;
+  if (asked !== undefined && asked === truth.member.pod.name) {
+    return { actions: [{ kind: "mark-service", halted: facts.masterService?.halted, clearRequests: ["handover"] }] };
+  }
+  if (sentinelElecting(facts)) return { actions: [], state: "handover", stop: true };
+  if (facts.at < memory.handoverNotBefore) return { actions: [], state: "handover" };
+  const all = handoverCandidates(facts, truth.address);
+  const candidates = truth.member.pod.terminating || truth.member.pod.orphan ? all : askedFor(context, all);
+  // A cordoned node alone is no reason to move to another cordoned node.
+  const voluntary = asked === undefined && !truth.member.pod.terminating && !truth.member.pod.orphan;
+  if (typeof candidates === "string") return impossible(context, candidates, asked !== undefined);
+  const fit = voluntary ? candidates.filter(({ member }) => !member.pod.nodeGoing) : candidates;
+  if (fit.length === 0) {
+    return voluntary ? NOTHING : impossible(context, `${why}, but no replica has its link up`, asked !== undefined);
+  }
+  const chosen = fit[0];
+  return {
+    actions: [
+      {
+        kind: "handover",
+        from: truth.member,
+        candidates: fit.map(({ member }) => member),
+        others: redisUp(facts)
+          .filter((one) => one !== chosen && one.redis.role === "replica" && addressOf(one.member) !== undefined)
+          .map(({ member }) => member),
+        sentinels: monitoring(facts).map(({ member }) => member),
+        votes: majority(facts),
+        epoch: Math.max(highestEpoch(facts), truth.epoch) + 1,
+        cause: why,
+      },
+    ],
+    state: "handover",
+    stop: true,
+  };
+};
+
+function impossible({ facts }: Context, message: string, clear: boolean): Step {
+  return {
+    actions: clear ? [{ kind: "mark-service", halted: facts.masterService?.halted, clearRequests: ["handover"] }] : [],
+    notices: [{ reason: REASON.HandoverImpossible, message }],
+    state: "handover",
+  };
+}

@@ -1,0 +1,48 @@
+/** `redis-ha.io/promote: <pod>` on the master Service: a person chooses, in every state without a master. Checked, done, removed. */
+import { REASON } from "../../model/reasons.ts";
+import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { highestEpoch, nameOf, redisMembers, redisUp, sentinelsUp } from "./view.ts";
+
+export const person: Policy = (context): Step => {
+  const { facts, truth } = context;
+  const asked = facts.masterService?.requests.promote;
+  if (asked === undefined || !facts.leading) return NOTHING;
+  if (truth.kind === "confirmed") {
+    return refuse(context, `${truth.member.pod.name} is master and well; to move it use redis-ha.io/handover=${asked}`);
+  }
+  const chosen = redisUp(facts).find(({ member }) => member.pod.name === asked);
+  if (chosen === undefined) {
+    const names = redisMembers(facts).map(nameOf).join(", ");
+    return refuse(context, `no running redis of this group is called ${asked}; there are: ${names}`);
+  }
+  if (chosen.redis.loading) return NOTHING;
+  const message = `${nameOf(chosen.member)} becomes master because a person asked for it (${chosen.redis.keys} keys, offset ${chosen.redis.offset})`;
+  return {
+    actions: [
+      {
+        kind: "promote",
+        cause: "person",
+        candidates: [chosen.member],
+        old: truth.kind === "named" ? truth.address : undefined,
+        votes: 0,
+        epoch: highestEpoch(facts) + 1,
+        others: redisUp(facts)
+          .filter((one) => one !== chosen)
+          .map(({ member }) => member),
+        sentinels: sentinelsUp(facts).map(({ member }) => member),
+        reason: REASON.PromotedByPerson,
+        message,
+      },
+      { kind: "mark-service", halted: undefined, clearRequests: ["promote"] },
+    ],
+    state: "waiting",
+    stop: true,
+  };
+};
+
+function refuse({ facts }: Context, message: string): Step {
+  return {
+    actions: [{ kind: "mark-service", halted: facts.masterService?.halted, clearRequests: ["promote"] }],
+    notices: [{ reason: REASON.RequestRefused, message }],
+  };
+}

@@ -1,0 +1,134 @@
+/** All down and back: nobody is master, no election can choose. The freshest data wins, or the group waits and says for what (law 5). */
+import type { MasterRecord } from "../../model/facts.ts";
+import { REASON } from "../../model/reasons.ts";
+import { grounds, isLastMaster, rankByData } from "./freshness.ts";
+import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { CLAIMED } from "./route.ts";
+import { inLine } from "./successor.ts";
+import {
+  highestEpoch,
+  majority,
+  monitoring,
+  nameOf,
+  type RedisMember,
+  redisMembers,
+  redisUp,
+  sentinelMembers,
+  sentinelsUp,
+} from "./view.ts";
+
+/** A pod without a volume that has not come up in this time is not waited for: it has nothing that the others lack, ms. */
+const PENDING_PATIENCE_MS = 5000;
+
+/**
+ * Acts only on a group that was bootstrapped once, has no master, and whose redis processes were all started anew since (waiting for a master,
+ * none in line with the last one). Needs a majority of the sentinels to be reachable, so that a handler on the small side of a partition can't act.
+ */
+export const recover: Policy = (context): Step => {
+  const { facts, truth, memory } = context;
+  const record = facts.masterService?.record;
+  if (!facts.leading || record === undefined || record.reason === CLAIMED || truth.kind === "confirmed") return NOTHING;
+  const up = redisUp(facts).filter(({ member }) => !member.pod.terminating && !member.pod.orphan);
+  const masters = redisUp(facts).filter(({ redis }) => redis.role === "master");
+  if (masters.length > 0 || lastMasterMayLive(context, record)) return NOTHING;
+  // Somebody still in line with the last master: that is `failover`'s to decide, by votes.
+  const replid = memory.master?.replid ?? record.replid ?? "";
+  if (
+    replid !== "" &&
+    up.some((one) => inLine(one, replid) && startedBefore(one, memory.master?.seenAt)) &&
+    monitoring(facts).length > 0
+  ) {
+    return NOTHING;
+  }
+  if (up.length === 0) return waitFor("no redis of the group answers");
+  const sentinels = sentinelMembers(facts);
+  if (sentinels.length > 0 && sentinelsUp(facts).length < majority(facts) && monitoring(facts).length < majority(facts)) {
+    const reached = sentinelsUp(facts).length;
+    if (reached < Math.floor(sentinels.length / 2) + 1)
+      return waitFor(`only ${reached} of ${sentinels.length} sentinels answer; a majority must, before a master may be chosen`);
+  }
+  return choose(context, up, record);
+};
+
+function choose({ facts, memory }: Context, up: readonly RedisMember[], record: MasterRecord): Step {
+  const lostFor = facts.at - (memory.lostAt ?? facts.at);
+  const missing = redisMembers(facts).filter((member) => !member.pod.orphan && !up.some((one) => one.member === member));
+  const last = up.find((one) => isLastMaster(one, record) && one.redis.keys > 0);
+  const best = rankByData(up, record)[0];
+  if (best === undefined) return NOTHING;
+  if (best.redis.loading) return waitFor(`${nameOf(best.member)} is loading its data`);
+
+  if (facts.settings.recovery === "manual") {
+    return halt(
+      REASON.HaltedManualRecovery,
+      `recovery is manual: the freshest is ${nameOf(best.member)} (${grounds(best, record, facts.at)}); ` +
+        `say so with: kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=${best.member.pod.name}`,
+    );
+  }
+  if (last === undefined && lostFor < facts.settings.recoveryWaitMs) {
+    const withVolume = missing.filter((member) => member.pod.volume !== undefined);
+    const volumeAbsent = record.volume !== undefined && !up.some((one) => isLastMaster(one, record));
+    if (volumeAbsent || withVolume.length > 0) {
+      const what = volumeAbsent
+        ? `volume ${record.volume ?? ""} of the last master ${record.pod}`
+        : withVolume.map((member) => `volume ${member.pod.volume ?? ""} (pod ${member.pod.name})`).join(", ");
+      const left = Math.round((facts.settings.recoveryWaitMs - lostFor) / 1000);
+      return {
+        actions: [],
+        notices: [
+          {
+            reason: REASON.WaitingForLastMaster,
+            message: `waiting for ${what}, which may hold fresher data, ${Math.ceil(left / 30) * 30} s more at most`,
+          },
+        ],
+        state: "waiting",
+        stop: true,
+      };
+    }
+    if (missing.length > 0 && lostFor < PENDING_PATIENCE_MS) return waitFor(`${missing.map(nameOf).join(", ")} not up yet`);
+  }
+  const message = `${nameOf(best.member)} becomes master after a total outage: ${grounds(best, record, facts.at)}`;
+  return {
+    actions: [
+      {
+        kind: "promote",
+        cause: "recovery",
+        candidates: [best.member],
+        old: undefined,
+        votes: 0,
+        epoch: highestEpoch(facts) + 1,
+        others: up.filter((one) => one !== best).map(({ member }) => member),
+        sentinels: sentinelsUp(facts).map(({ member }) => member),
+        reason: REASON.Recovered,
+        message,
+      },
+    ],
+    state: "waiting",
+    stop: true,
+  };
+}
+
+/** The last master's process may still run somewhere: its pod exists and is merely silent. Then nobody may be put in its place here. */
+function lastMasterMayLive({ facts }: Context, record: MasterRecord): boolean {
+  const member = facts.members.find(({ pod }) => pod.uid === record.uid);
+  if (member === undefined || member.pod.ended || member.pod.containerEnded) return false;
+  const state = member.redis?.state;
+  return state !== "up" && state !== "refused";
+}
+
+function startedBefore({ redis }: RedisMember, time: number | undefined): boolean {
+  return time === undefined || redis.report === undefined || redis.report.bootedAt < time;
+}
+
+function waitFor(message: string): Step {
+  return { actions: [], notices: [{ reason: REASON.WaitingForPods, message }], state: "waiting", stop: true };
+}
+
+function halt(reason: (typeof REASON)[keyof typeof REASON], message: string): Step {
+  return {
+    actions: [{ kind: "mark-service", halted: `${reason}: ${message}`, clearRequests: [] }],
+    notices: [{ reason, message }],
+    state: "halted",
+    stop: true,
+  };
+}

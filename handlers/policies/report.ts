@@ -1,0 +1,26 @@
+/** What nobody acted on but a person should hear of; and the halt mark, taken back as soon as there is a master. */
+import { REASON } from "../../model/reasons.ts";
+import type { Policy, Step } from "./policy.ts";
+import { majority, redisMembers, redisUp, sentinelMembers, sentinelsUp } from "./view.ts";
+
+export const report: Policy = ({ facts, truth }): Step => {
+  const service = facts.masterService;
+  const halted = truth.kind === "confirmed" && facts.leading && service?.halted !== undefined;
+  const sentinelCount = sentinelMembers(facts).length;
+  const reached = sentinelsUp(facts).length;
+  const quorumLost = sentinelCount > 0 && reached < Math.min(majority(facts), sentinelCount) && facts.at > 0;
+  const complete = redisUp(facts).length === redisMembers(facts).length;
+  const state = truth.kind !== "confirmed" ? "masterless" : quorumLost || !complete ? "degraded" : "ok";
+  return {
+    actions: halted ? [{ kind: "mark-service", halted: undefined, clearRequests: [] }] : [],
+    notices: quorumLost
+      ? [
+          {
+            reason: REASON.QuorumLost,
+            message: `${reached} of ${sentinelCount} sentinels answer; ${majority(facts)} are needed to elect a master`,
+          },
+        ]
+      : [],
+    state,
+  };
+};

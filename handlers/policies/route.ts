@@ -1,0 +1,56 @@
+/** Route first (law 4): as soon as one master is confirmed, the master Service leads to it, whatever the rest of the group does. */
+import { LABEL } from "../../model/names.ts";
+import { REASON } from "../../model/reasons.ts";
+import { NOTHING, type Policy, type Step } from "./policy.ts";
+import { memberAt, nameOf, sameAddress } from "./view.ts";
+
+/** A record made by `claim`: the first master is chosen but not yet confirmed. */
+export const CLAIMED = REASON.WaitingForPods;
+
+/**
+ * Moves the selector to the confirmed master and keeps the record. Runs on every handler replica (the patch is conditional), so that routing never
+ * waits for a Lease. A pod that is gone from the API (orphan) can't be selected and is left to `handover`.
+ */
+export const route: Policy = ({ facts, truth, memory }): Step => {
+  const service = facts.masterService;
+  if (truth.kind !== "confirmed" || service === undefined || truth.member.pod.orphan) return NOTHING;
+  const { pod } = truth.member;
+  const selected = service.selector[LABEL.instance];
+  const record = service.record;
+  const routed = selected === pod.instance;
+  const recorded =
+    record !== undefined &&
+    record.uid === pod.uid &&
+    record.ip === pod.ip &&
+    record.epoch >= truth.epoch &&
+    record.reason !== CLAIMED;
+  if (routed && recorded) return NOTHING;
+  const repaired = !routed && recorded;
+  const reason = repaired ? REASON.SelectorRepaired : REASON.MasterRouted;
+  const before = facts.members.find((member) => member.pod.instance === selected);
+  const previous = before?.pod.ip === undefined ? memory.master?.address : { ip: before.pod.ip, port: before.pod.port };
+  const old = previous === undefined || sameAddress(previous, truth.address) ? undefined : previous;
+  return {
+    actions: [
+      {
+        kind: "route",
+        pod,
+        epoch: truth.epoch,
+        reason,
+        replid: truth.redis.replid,
+        recordOnly: routed,
+        previous: routed ? undefined : old,
+      },
+    ],
+    notices: routed
+      ? []
+      : [
+          {
+            reason,
+            message: repaired
+              ? `somebody else had changed the selector of Service ${service.name}; it leads to master ${pod.name} again`
+              : `Service ${service.name} leads to ${nameOf(truth.member)}, master by epoch ${truth.epoch}${old === undefined ? "" : `; before: ${memberAt(facts, old)?.pod.name ?? old.ip}`}`,
+          },
+        ],
+  };
+};

@@ -1,0 +1,142 @@
+/** Sentinels watch the right master with the right settings, have a stable slot each, and know nobody but the living. */
+import type { GroupFacts, MemberFact, Monitored, PeerSeen } from "../../model/facts.ts";
+import type { Action, SentinelSettings } from "../../model/plan.ts";
+import { REASON } from "../../model/reasons.ts";
+import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { monitoring, redisMembers, sameAddress, sentinelElecting, sentinelMembers, sentinelsUp } from "./view.ts";
+
+/** During a rollout a new pod waits this long for the slot of the one that it replaces, ms; then it gets one of its own. */
+export const SLOT_PATIENCE_MS = 30_000;
+/** An entry that belongs to nobody living is forgotten after this time, ms: longer than a restart, shorter than a person's patience. */
+export const GHOST_PATIENCE_MS = 10_000;
+/** One sentinel at a time forgets, and the next one only after this time, ms: it has learnt the group anew by then (hello every 2 s). */
+export const FORGET_INTERVAL_MS = 4_000;
+
+/** Sentinel's settings for the group: what the annotations say, else majority quorum and every replica at once. */
+export function wantedSettings(facts: GroupFacts): SentinelSettings {
+  const sentinels = Math.max(1, sentinelMembers(facts).filter(({ pod }) => !pod.terminating).length);
+  const replicas = redisMembers(facts).filter(({ pod }) => !pod.terminating && !pod.orphan).length - 1;
+  return {
+    quorum: facts.settings.quorum ?? Math.floor(sentinels / 2) + 1,
+    downAfterMs: facts.settings.downAfterMs,
+    failoverTimeoutMs: facts.settings.failoverTimeoutMs,
+    parallelSyncs: facts.settings.parallelSyncs ?? Math.max(1, replicas),
+  };
+}
+
+/** Gives each new sentinel the lowest slot that no living pod holds. */
+export const slots: Policy = ({ facts }): Step => {
+  if (!facts.leading) return NOTHING;
+  const members = sentinelMembers(facts);
+  const taken = new Set(members.flatMap(({ pod }) => (pod.slot === undefined ? [] : [pod.slot])));
+  const actions: Action[] = [];
+  const waiting = members
+    .filter(({ pod }) => pod.slot === undefined && !pod.terminating)
+    .sort((a, b) => a.pod.createdAt - b.pod.createdAt || (a.pod.name < b.pod.name ? -1 : 1));
+  for (const { pod } of waiting) {
+    // A rollout or a replacement is on: somebody who holds a slot is about to leave it.
+    const leaving = members.some(
+      (one) =>
+        one.pod.slot !== undefined && (one.pod.terminating || one.pod.revision !== pod.revision) && one.pod.role === pod.role,
+    );
+    if (leaving && facts.at - pod.createdAt < SLOT_PATIENCE_MS && !lowestIsFree(taken, members.length)) continue;
+    let slot = 0;
+    while (taken.has(slot)) slot += 1;
+    taken.add(slot);
+    actions.push({ kind: "give-slot", pod, slot });
+  }
+  return { actions };
+};
+
+/** A gap below the highest slot in use: a predecessor has left, no need to wait. */
+function lowestIsFree(taken: ReadonlySet<number>, members: number): boolean {
+  for (let slot = 0; slot < members - 1; slot += 1) if (!taken.has(slot)) return [...taken].some((one) => one > slot);
+  return false;
+}
+
+/** MONITOR where nobody is watched, hello where an older configuration is believed, SET where settings differ. */
+export const sentinels: Policy = ({ facts, truth }): Step => {
+  if (truth.kind !== "confirmed" || truth.member.pod.orphan || !facts.leading) return NOTHING;
+  if (sentinelElecting(facts)) return NOTHING;
+  const wanted = wantedSettings(facts);
+  const actions: Action[] = [];
+  for (const { member, sentinel } of sentinelsUp(facts)) {
+    const master = sentinel.master;
+    if (master === undefined) {
+      actions.push({ kind: "monitor", member, master: truth.address, settings: wanted, replace: false });
+    } else if (!sameAddress(master.address, truth.address)) {
+      // A peer is needed as the apparent sender of the hello; a sentinel that knows none is told by REMOVE and MONITOR.
+      const alone = master.sentinels.length === 0 || master.configEpoch >= truth.epoch;
+      if (alone) actions.push({ kind: "monitor", member, master: truth.address, settings: wanted, replace: true });
+      else actions.push({ kind: "hello", member, master: truth.address, epoch: truth.epoch });
+    } else {
+      const settings = differing(master, wanted);
+      if (Object.keys(settings).length > 0) actions.push({ kind: "set-sentinel", member, settings });
+    }
+  }
+  return { actions };
+};
+
+function differing(has: Monitored, wanted: SentinelSettings): Partial<SentinelSettings> {
+  return {
+    ...(has.quorum === wanted.quorum ? {} : { quorum: wanted.quorum }),
+    ...(has.downAfterMs === wanted.downAfterMs ? {} : { downAfterMs: wanted.downAfterMs }),
+    ...(has.failoverTimeoutMs === wanted.failoverTimeoutMs ? {} : { failoverTimeoutMs: wanted.failoverTimeoutMs }),
+    ...(has.parallelSyncs === wanted.parallelSyncs ? {} : { parallelSyncs: wanted.parallelSyncs }),
+  };
+}
+
+interface Ghost {
+  readonly key: string;
+  readonly member: MemberFact;
+  readonly monitored: Monitored;
+  readonly peer: PeerSeen;
+}
+
+/** Entries of sentinels and replicas whose address belongs to no living pod of the group. */
+export function ghosts(facts: GroupFacts): Ghost[] {
+  const living = new Set(facts.members.filter(({ pod }) => !pod.ended && pod.ip !== undefined).map(({ pod }) => pod.ip));
+  return monitoring(facts).flatMap(({ member, sentinel, master }) =>
+    [...master.sentinels, ...master.replicas]
+      .filter((peer) => !living.has(peer.ip))
+      .map((peer) => ({ key: `${sentinel.myId} ${peer.runId || "-"} ${peer.ip}`, member, monitored: master, peer })),
+  );
+}
+
+/**
+ * Forgets ghosts, one sentinel at a time, and only when a failover could be won without that one: the master is confirmed and seen up by all
+ * who watch, no election is on, and a majority of voters remains besides it (facts/sentinel.md section 5).
+ */
+export const forget: Policy = (context): Step => {
+  const { facts, truth, memory } = context;
+  const seen = ghosts(facts);
+  const ghostSince = new Map(seen.map(({ key }) => [key, memory.ghostSince.get(key) ?? facts.at]));
+  const remember = { memory: { ghostSince } };
+  if (truth.kind !== "confirmed" || !facts.leading || !calm(context)) return { actions: [], ...remember };
+  if (facts.at - memory.forgotAt < FORGET_INTERVAL_MS) return { actions: [], ...remember };
+  const old = seen.filter(({ key }) => facts.at - (ghostSince.get(key) ?? facts.at) >= GHOST_PATIENCE_MS);
+  const first = old[0];
+  if (first === undefined) return { actions: [], ...remember };
+  const mine = old.filter(({ member }) => member === first.member);
+  const names = mine.map(({ peer }) => peer.ip);
+  return {
+    actions: [{ kind: "forget", member: first.member, ghosts: names, monitored: first.monitored }],
+    notices: [
+      {
+        reason: REASON.SentinelGhostForgotten,
+        message: `sentinel ${first.member.pod.name} forgets ${names.join(", ")}: no living pod has that address`,
+      },
+    ],
+    memory: { ghostSince, forgotAt: facts.at },
+  };
+};
+
+function calm({ facts, truth }: Context): boolean {
+  const watching = monitoring(facts);
+  if (truth.kind !== "confirmed" || sentinelElecting(facts)) return false;
+  const agreed = watching.filter(
+    ({ master }) =>
+      sameAddress(master.address, truth.address) && !master.flags.some((flag) => flag === "s_down" || flag === "o_down"),
+  );
+  return agreed.length === watching.length && watching.length === sentinelMembers(facts).length;
+}

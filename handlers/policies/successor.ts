@@ -1,0 +1,61 @@
+/** Which replica shall be the next master. Pure; one order for failover and handover. */
+import type { Address, GroupFacts, MemberFact } from "../../model/facts.ts";
+import { type RedisMember, redisUp, sameAddress } from "./view.ts";
+
+/** A replica that is still in the line of a master's data: same replication history, something received, not in the middle of a full copy. */
+export function inLine(one: RedisMember, replid: string): boolean {
+  const { redis } = one;
+  if (redis.role !== "replica" || redis.loading || redis.syncing || redis.offset <= 0) return false;
+  return replid === "" || redis.replid === replid || redis.replid2 === replid;
+}
+
+/** A pod that will probably still be here in a minute. */
+export function willStay(member: MemberFact): boolean {
+  return !member.pod.terminating && !member.pod.orphan && !member.pod.nodeGoing;
+}
+
+/** The pod template that the workload is moving to: that of the pod made last. */
+export function newestRevision(facts: GroupFacts): string {
+  const pods = facts.members.filter(({ pod }) => pod.hasRedis && !pod.orphan).map(({ pod }) => pod);
+  return [...pods].sort((a, b) => b.createdAt - a.createdAt || (a.name < b.name ? -1 : 1))[0]?.revision ?? "";
+}
+
+/**
+ * Orders candidates: the highest offset first; among equals one that will stay (newest revision, schedulable node, not terminating),
+ * then preference (role master, priority: lower is better as in Redis), then name, so that two handlers choose the same.
+ * @param byOffset false where the offsets will be made equal first (handover): then staying comes before a few bytes.
+ */
+export function rank(facts: GroupFacts, candidates: readonly RedisMember[], byOffset: boolean): RedisMember[] {
+  const newest = newestRevision(facts);
+  const score = ({ member }: RedisMember): number =>
+    (willStay(member) ? 8 : 0) +
+    (member.pod.revision === newest ? 4 : 0) +
+    (member.pod.role === "master" ? 2 : 0) +
+    (member.pod.role === "auto" ? 1 : 0);
+  return [...candidates].sort((a, b) => {
+    if (byOffset && a.redis.offset !== b.redis.offset) return b.redis.offset - a.redis.offset;
+    return (
+      score(b) - score(a) ||
+      (a.member.pod.settings.priority ?? 100) - (b.member.pod.settings.priority ?? 100) ||
+      b.redis.offset - a.redis.offset ||
+      (a.member.pod.name < b.member.pod.name ? -1 : 1)
+    );
+  });
+}
+
+/** Replicas of a living master that could take over without loss: link up, no full copy going on, not about to go themselves. */
+export function handoverCandidates(facts: GroupFacts, master: Address): RedisMember[] {
+  const able = redisUp(facts).filter(
+    ({ member, redis }) =>
+      redis.role === "replica" &&
+      sameAddress(redis.master, master) &&
+      redis.linkUp &&
+      !redis.syncing &&
+      !redis.loading &&
+      !member.pod.terminating &&
+      !member.pod.orphan &&
+      !member.pod.ended &&
+      member.pod.settings.priority !== 0,
+  );
+  return rank(facts, able, false);
+}

@@ -1,0 +1,101 @@
+/** Small readings of a group's facts that several policies share. All pure. */
+import type { Address, GroupFacts, MemberFact, Monitored, RedisUp, SentinelUp } from "../../model/facts.ts";
+
+export interface RedisMember {
+  readonly member: MemberFact;
+  readonly redis: RedisUp;
+}
+
+export interface SentinelMember {
+  readonly member: MemberFact;
+  readonly sentinel: SentinelUp;
+}
+
+export interface MonitoringMember extends SentinelMember {
+  readonly master: Monitored;
+}
+
+export const sameAddress = (a: Address | undefined, b: Address | undefined): boolean =>
+  a !== undefined && b !== undefined && a.ip === b.ip && a.port === b.port;
+
+/** Where a member's redis listens, or undefined while the pod has no IP. */
+export function addressOf(member: MemberFact): Address | undefined {
+  return member.pod.ip === undefined ? undefined : { ip: member.pod.ip, port: member.pod.port };
+}
+
+/** Members whose redis answered, is not of somebody else, and runs in the pod that we think. */
+export function redisUp(facts: GroupFacts): RedisMember[] {
+  const found: RedisMember[] = [];
+  for (const member of facts.members) {
+    if (member.redis?.state !== "up") continue;
+    // The boot report carries the pod's UID: an address that was handed to another pod a moment ago is not this member.
+    const uid = member.redis.report?.podUid;
+    if (uid !== undefined && uid !== member.pod.uid) continue;
+    found.push({ member, redis: member.redis });
+  }
+  return found;
+}
+
+/** Pods that run, or will run, a redis of the group. */
+export function redisMembers(facts: GroupFacts): MemberFact[] {
+  return facts.members.filter((member) => member.pod.hasRedis && !member.pod.ended);
+}
+
+/** Pods that run, or will run, a sentinel of the group. */
+export function sentinelMembers(facts: GroupFacts): MemberFact[] {
+  return facts.members.filter((member) => member.pod.hasSentinel && !member.pod.ended && !member.pod.orphan);
+}
+
+/** Sentinels that answered and are not in TILT (a sentinel in TILT knows that it can't be trusted). */
+export function sentinelsUp(facts: GroupFacts): SentinelMember[] {
+  const found: SentinelMember[] = [];
+  for (const member of facts.members) {
+    if (member.sentinel?.state === "up" && !member.sentinel.tilt) found.push({ member, sentinel: member.sentinel });
+  }
+  return found;
+}
+
+/** Sentinels that answered, are not in TILT and watch this group. */
+export function monitoring(facts: GroupFacts): MonitoringMember[] {
+  const found: MonitoringMember[] = [];
+  for (const { member, sentinel } of sentinelsUp(facts)) {
+    if (sentinel.master !== undefined) found.push({ member, sentinel, master: sentinel.master });
+  }
+  return found;
+}
+
+/**
+ * How many sentinels have a vote: Sentinel counts every peer that it has ever seen plus itself (sentinel.c L4704),
+ * so ghosts count too, and so do living pods that nobody answers for.
+ */
+export function voters(facts: GroupFacts): number {
+  const known = monitoring(facts).map(({ master }) => master.sentinels.length + 1);
+  return Math.max(1, sentinelMembers(facts).length, ...known);
+}
+
+/** Votes that make a majority of all who have one. */
+export function majority(facts: GroupFacts): number {
+  return Math.floor(voters(facts) / 2) + 1;
+}
+
+/** Highest epoch that anybody in the group speaks of. */
+export function highestEpoch(facts: GroupFacts): number {
+  const epochs = monitoring(facts).map(({ master }) => master.configEpoch);
+  return Math.max(0, facts.epochHeard, facts.masterService?.record?.epoch ?? 0, ...epochs);
+}
+
+/** A sentinel says that a failover of this group is under way. */
+export function sentinelElecting(facts: GroupFacts): boolean {
+  return monitoring(facts).some(({ master }) => master.flags.includes("failover_in_progress"));
+}
+
+/** `ns/pod (ip)` for messages. */
+export function nameOf(member: MemberFact): string {
+  return `${member.pod.name} (${member.pod.ip ?? "no address yet"})`;
+}
+
+/** The member that has this address now; orphans last, since an address belongs to its living pod first. */
+export function memberAt(facts: GroupFacts, address: Address): MemberFact | undefined {
+  const all = facts.members.filter((member) => sameAddress(addressOf(member), address) && member.pod.hasRedis);
+  return all.find((member) => !member.pod.orphan && !member.pod.ended) ?? all[0];
+}

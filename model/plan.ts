@@ -1,0 +1,207 @@
+/** What a decision may ask for. The shell (handlers/act/) has one file per kind of action; nothing else changes Redis, Sentinel or Kubernetes. */
+import type { Address, MemberFact, Monitored, PodFact } from "./facts.ts";
+import type { Reason } from "./reasons.ts";
+
+/** Moves the master Service's selector to one pod and records it there, in one conditional patch. */
+export interface RouteAction {
+  readonly kind: "route";
+  readonly pod: PodFact;
+  readonly epoch: number;
+  readonly reason: Reason;
+  readonly replid: string;
+  /** the selector already names the pod: only the record is brought up to date */
+  readonly recordOnly: boolean;
+  /** the address that the Service led to before, whose connections are cut once routing has moved */
+  readonly previous: Address | undefined;
+}
+
+/** Claims the right to make the first master, by a conditional write on the master Service. */
+export interface ClaimAction {
+  readonly kind: "claim";
+  readonly pod: PodFact;
+}
+
+/** Makes one replica the master and tells every sentinel ("H", facts/promotion.md). */
+export interface PromoteAction {
+  readonly kind: "promote";
+  readonly cause: "bootstrap" | "recovery" | "failover" | "person";
+  /** best first; the act re-reads their offsets and takes the freshest */
+  readonly candidates: readonly MemberFact[];
+  /** the master that is replaced, as the sentinels know it */
+  readonly old: Address | undefined;
+  /** granted votes that are needed; 0 where no sentinel majority can exist yet (bootstrap, recovery) */
+  readonly votes: number;
+  readonly epoch: number;
+  /** the other replicas, to be pointed to the new master */
+  readonly others: readonly MemberFact[];
+  readonly sentinels: readonly MemberFact[];
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+/** Asks one sentinel for a failover by its public command. */
+export interface SentinelFailoverAction {
+  readonly kind: "sentinel-failover";
+  readonly sentinel: MemberFact;
+  readonly message: string;
+}
+
+/** Planned: pause, wait for equal offsets, promote, tell, route, fence. */
+export interface HandoverAction {
+  readonly kind: "handover";
+  readonly from: MemberFact;
+  readonly candidates: readonly MemberFact[];
+  readonly others: readonly MemberFact[];
+  readonly sentinels: readonly MemberFact[];
+  readonly votes: number;
+  readonly epoch: number;
+  readonly cause: string;
+}
+
+/** Demotes a writable node that is not the master: pause, REPLICAOF, cut its clients. */
+export interface FenceAction {
+  readonly kind: "fence";
+  readonly member: MemberFact;
+  readonly master: Address;
+  readonly message: string;
+}
+
+/** Points a replica to the master. */
+export interface AttachAction {
+  readonly kind: "attach";
+  readonly member: MemberFact;
+  readonly master: Address;
+}
+
+/** Brings run-time parameters of a redis in line (CONFIG SET). */
+export interface ConfigureRedisAction {
+  readonly kind: "configure-redis";
+  readonly member: MemberFact;
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export interface SentinelSettings {
+  readonly quorum: number;
+  readonly downAfterMs: number;
+  readonly failoverTimeoutMs: number;
+  readonly parallelSyncs: number;
+}
+
+/** Makes a sentinel watch the group's master. */
+export interface MonitorAction {
+  readonly kind: "monitor";
+  readonly member: MemberFact;
+  readonly master: Address;
+  readonly settings: SentinelSettings;
+  /** it watches another address that it will not give up by itself: REMOVE first */
+  readonly replace: boolean;
+}
+
+/** Tells a sentinel of a newer configuration in its own hello protocol. */
+export interface HelloAction {
+  readonly kind: "hello";
+  readonly member: MemberFact;
+  readonly master: Address;
+  readonly epoch: number;
+}
+
+export interface SetSentinelAction {
+  readonly kind: "set-sentinel";
+  readonly member: MemberFact;
+  readonly settings: Partial<SentinelSettings>;
+}
+
+/** Makes a sentinel forget peers and replicas that are gone for good, and teaches it the living at once. */
+export interface ForgetAction {
+  readonly kind: "forget";
+  readonly member: MemberFact;
+  readonly ghosts: readonly string[];
+  readonly monitored: Monitored;
+}
+
+export interface GiveSlotAction {
+  readonly kind: "give-slot";
+  readonly pod: PodFact;
+  readonly slot: number;
+}
+
+/** Role label, deletion cost and readiness gate of a pod. */
+export interface MarkPodAction {
+  readonly kind: "mark-pod";
+  readonly pod: PodFact;
+  readonly role: "master" | "replica" | undefined;
+  readonly inSync: boolean | undefined;
+}
+
+/** Says on the master Service that the group is halted and why, or takes it back. */
+export interface MarkServiceAction {
+  readonly kind: "mark-service";
+  readonly halted: string | undefined;
+  readonly clearRequests: readonly ("handover" | "promote")[];
+}
+
+/** CLIENT UNPAUSE, so that no pause of a predecessor is left behind. */
+export interface UnpauseAction {
+  readonly kind: "unpause";
+  readonly member: MemberFact;
+}
+
+export type Action =
+  | RouteAction
+  | ClaimAction
+  | PromoteAction
+  | SentinelFailoverAction
+  | HandoverAction
+  | FenceAction
+  | AttachAction
+  | ConfigureRedisAction
+  | MonitorAction
+  | HelloAction
+  | SetSentinelAction
+  | ForgetAction
+  | GiveSlotAction
+  | MarkPodAction
+  | MarkServiceAction
+  | UnpauseAction;
+
+/** Something to be told to people: one Event, one log line, one metric. Told once per change of (reason, message). */
+export interface Notice {
+  readonly reason: Reason;
+  readonly message: string;
+}
+
+/** What decide() remembers from one round to the next. Everything in it can be lost without harm. */
+export interface Memory {
+  /** the last confirmed master */
+  readonly master:
+    | {
+        readonly uid: string;
+        readonly address: Address;
+        readonly epoch: number;
+        readonly replid: string;
+        readonly seenAt: number;
+      }
+    | undefined;
+  /** since when there is no confirmed master; undefined while there is one */
+  readonly lostAt: number | undefined;
+  /** when the group was first seen */
+  readonly firstSeenAt: number;
+  /** when this process took the lead of the group; undefined while it does not lead */
+  readonly leadingSince: number | undefined;
+  /** since when a sentinel's list has held an entry that belongs to nobody living, by sentinel id + entry */
+  readonly ghostSince: ReadonlyMap<string, number>;
+  /** when a sentinel was last made to forget: one at a time */
+  readonly forgotAt: number;
+  /** a handover that failed is not tried again before this time */
+  readonly handoverNotBefore: number;
+  /** a promotion that was refused is not tried again before this time */
+  readonly promoteNotBefore: number;
+}
+
+export interface Plan {
+  readonly actions: readonly Action[];
+  readonly notices: readonly Notice[];
+  /** one word for the state of the group, for `status`, metrics and the log */
+  readonly state: "ok" | "degraded" | "waiting" | "masterless" | "halted" | "handover";
+  readonly memory: Memory;
+}
