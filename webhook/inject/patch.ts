@@ -1,0 +1,64 @@
+/**
+ * JSON patch operations, built by hand and in order. Never a typed re-marshal, which would strip the fields of newer Kubernetes versions, and never a
+ * diff, which renames every container after an inserted one.
+ */
+import type { Json } from "../json.ts";
+
+export type Operation =
+  | { readonly op: "add" | "replace"; readonly path: string; readonly value: Json }
+  | { readonly op: "remove"; readonly path: string };
+
+export type Path = readonly (string | number)[];
+
+/** A JSON pointer: `/` in a key is `~1`, `~` is `~0`. */
+export function pointer(path: Path): string {
+  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
+export class Patch {
+  readonly operations: Operation[] = [];
+  /** maps and lists that were absent and are made by this patch */
+  readonly #made = new Set<string>();
+
+  /**
+   * Sets a key of a map that may be absent or null.
+   * @param existing what the map is in the object as it came
+   */
+  set(path: Path, existing: unknown, key: string, value: Json): void {
+    if (this.#isAbsent(path, existing)) this.#add(path, {});
+    this.#add([...path, key], value);
+  }
+
+  /** Appends to a list that may be absent or null; the user's order is kept. */
+  append(path: Path, existing: unknown, value: Json): void {
+    if (this.#isAbsent(path, existing)) this.#add(path, [value]);
+    else this.#add([...path, "-"], value);
+  }
+
+  /** Inserts into a list that may be absent or null; what is there moves back. */
+  insert(path: Path, existing: unknown, index: number, value: Json): void {
+    if (this.#isAbsent(path, existing)) this.#add(path, [value]);
+    else this.#add([...path, index], value);
+  }
+
+  replace(path: Path, value: Json): void {
+    this.operations.push({ op: "replace", path: pointer(path), value });
+  }
+
+  remove(path: Path): void {
+    this.operations.push({ op: "remove", path: pointer(path) });
+  }
+
+  #add(path: Path, value: Json): void {
+    this.operations.push({ op: "add", path: pointer(path), value });
+  }
+
+  /** True the first time only: afterwards this patch has made it. */
+  #isAbsent(path: Path, existing: unknown): boolean {
+    if (existing !== undefined && existing !== null) return false;
+    const key = pointer(path);
+    if (this.#made.has(key)) return false;
+    this.#made.add(key);
+    return true;
+  }
+}
