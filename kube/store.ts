@@ -30,7 +30,7 @@ export function createStore<T extends KubeObject>(onChange: (type: Change, objec
   }
 
   function drop(key: string, last: T): void {
-    deleted?.set(key, version(last));
+    deleted?.set(key, versionOf(last));
     if (items.delete(key)) onChange("DELETED", last);
   }
 
@@ -47,21 +47,21 @@ export function createStore<T extends KubeObject>(onChange: (type: Change, objec
       deleted = tombs;
       return (list) => {
         if (deleted === tombs) deleted = undefined;
-        const listedAt = versionOf(list.metadata?.resourceVersion);
+        const listedAt = parse(list.metadata?.resourceVersion);
         const listed = new Set(list.items.map(keyOf));
-        for (const [key, object] of [...items]) if (!listed.has(key) && version(object) <= listedAt) drop(key, object);
+        for (const [key, object] of [...items]) if (!listed.has(key) && versionOf(object) <= listedAt) drop(key, object);
         for (const object of list.items) {
           const key = keyOf(object);
           const known = items.get(key);
-          const newest = known ? version(known) : (tombs.get(key) ?? -1n);
-          if (version(object) > newest) put(key, object);
+          const newest = known ? versionOf(known) : (tombs.get(key) ?? -1n);
+          if (versionOf(object) > newest) put(key, object);
         }
       };
     },
   };
 }
 
-const version = (object: KubeObject): bigint => versionOf(object.metadata?.resourceVersion);
+/** An object's resourceVersion. Those of one kind are ordered numbers (promised since Kubernetes 1.35, true of etcd since ever). */
+export const versionOf = (object: KubeObject): bigint => parse(object.metadata?.resourceVersion);
 
-/** Resource versions of one kind are ordered numbers (promised since Kubernetes 1.35, true of etcd since ever). */
-const versionOf = (text: string | undefined): bigint => (text !== undefined && /^\d+$/.test(text) ? BigInt(text) : 0n);
+const parse = (text: string | undefined): bigint => (text !== undefined && /^\d+$/.test(text) ? BigInt(text) : 0n);

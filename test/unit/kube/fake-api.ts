@@ -132,10 +132,10 @@ export async function startFakeApi(): Promise<FakeApi> {
   return api;
 }
 
-/** One more client of the same server. */
-export function kubeOf(server: Server): Kube {
+/** One more client of the same server; `headers` tell it from others in a fault. */
+export function kubeOf(server: Server, headers: Record<string, string> = {}): Kube {
   const { port } = server.address() as AddressInfo;
-  return connectKube({ access: { server: `http://127.0.0.1:${port}`, load: async () => ({ tls: {}, headers: {} }) } });
+  return connectKube({ access: { server: `http://127.0.0.1:${port}`, load: async () => ({ tls: {}, headers }) } });
 }
 
 function changed(existing: KubeObject, body: unknown, request: IncomingMessage): KubeObject | undefined {
