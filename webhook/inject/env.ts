@@ -10,6 +10,9 @@ export const COMMAND_GIVEN = "REDIS_HA_COMMAND_GIVEN";
 /** The pod's grace period in seconds: what the preStop hook may use up. */
 export const GRACE = "REDIS_HA_GRACE_S";
 
+/** Where redis-cli and valkey-cli look for a password. A user who set one of them keeps it. */
+const CLI_PASSWORDS: readonly string[] = ["REDISCLI_AUTH", "VALKEYCLI_AUTH"];
+
 /** What Kubernetes takes when a pod does not say. */
 export const DEFAULT_GRACE_S = 30;
 
@@ -43,9 +46,11 @@ export function groupEnv(view: PodView): JsonObject[] {
 export function injectEnv(view: PodView, patch: Patch, container: JsonObject, path: Path, wanted: readonly JsonObject[]): void {
   const list = field(container, "env");
   for (const variable of wanted) {
-    const found = named(list, String(field(variable, "name")));
+    const name = String(field(variable, "name"));
+    const found = named(list, name);
     if (found === undefined) patch.append([...path, "env"], list, variable);
-    else if (view.fresh && !covers(found.object, variable)) patch.replace([...path, "env", found.index], variable);
+    else if (view.fresh && !CLI_PASSWORDS.includes(name) && !covers(found.object, variable))
+      patch.replace([...path, "env", found.index], variable);
   }
 }
 
@@ -53,7 +58,9 @@ export function injectEnv(view: PodView, patch: Patch, container: JsonObject, pa
 function password({ auth, cluster }: GroupSettings): JsonObject[] {
   if (auth.kind === "none") return [];
   const { name, key } = auth.kind === "secret" ? auth : { name: secretName(cluster), key: SECRET_KEY };
-  return [{ name: ENV.password, valueFrom: { secretKeyRef: { name, key, optional: false } } }];
+  // The command line tools read theirs by themselves: `kubectl exec … redis-cli` and a user's own exec probes go on without a password.
+  const same = CLI_PASSWORDS.map((variable) => text(variable, `$(${ENV.password})`));
+  return [{ name: ENV.password, valueFrom: { secretKeyRef: { name, key, optional: false } } }, ...same];
 }
 
 function text(name: string, value: string): JsonObject {

@@ -62,7 +62,7 @@ function inject(view: PodView, warnings: string[]): readonly Operation[] {
   injectInitContainers(view, patch);
   if (view.redis) {
     injectRedis(view, patch);
-    injectProbes(view, patch);
+    injectProbes(view, patch, warnings);
     injectPreStop(view, patch, warnings);
     injectReadinessGate(view, patch);
   } else {

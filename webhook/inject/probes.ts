@@ -13,7 +13,7 @@ const SHORT_GRACE_S = 10;
  * minute, need the password, and call LOADING and MASTERDOWN (a replica that waits for its master) dead, although both are as they should be. Whether the
  * data is in sync is said by the readiness gate, and where the master is by the master Service, which waits for neither.
  */
-export function injectProbes({ target, settings }: PodView, patch: Patch): void {
+export function injectProbes({ target, settings }: PodView, patch: Patch, warnings: string[]): void {
   const { object, index } = target;
   const tcpSocket = { port: settings.port };
   const wanted: Readonly<Record<string, Json>> = {
@@ -25,6 +25,9 @@ export function injectProbes({ target, settings }: PodView, patch: Patch): void 
   };
   for (const [name, probe] of Object.entries(wanted)) {
     if ((field(object, name) ?? null) === null) patch.set(["spec", "containers", index], object, name, probe);
+  }
+  if (at(object, "livenessProbe", "exec") !== undefined) {
+    warnings.push("the pod's own exec livenessProbe is kept: it must take the errors LOADING and MASTERDOWN for alive");
   }
 }
 
