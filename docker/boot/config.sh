@@ -1,0 +1,179 @@
+# shellcheck shell=sh
+# The configuration of a redis: the user's file, standard input and command line options as the server itself would read them, then our lines.
+
+# options_to_lines ARGUMENT…: command line options as configuration lines, by the rules of redis 7's main(): `--name` begins a line if the line before
+# has a value, everything else is a value. Prints nothing for a lone `-` (standard input), which the caller has taken out.
+options_to_lines() {
+  complete=yes begun=no
+  while [ $# -gt 0 ]; do
+    case $complete$1 in
+    yes--*)
+      [ $begun = no ] || echo
+      begun=yes
+      printf '%s ' "${1#--}"
+      if [ "$(words "$1")" -eq 1 ]; then
+        complete=no
+        case $1 in
+        --[sS][aA][vV][eE])
+          # `--save` without a value means no snapshots
+          case ${2---} in --*) printf '""' && complete=yes ;; esac
+          ;;
+        esac
+      fi
+      ;;
+    *)
+      begun=yes
+      complete=yes
+      printf '%s ' "$(quote "$1")"
+      ;;
+    esac
+    shift
+  done
+  [ $begun = no ] || echo
+}
+
+words() {
+  (
+    set -f
+    # shellcheck disable=SC2086 # splitting is the point
+    set -- $1
+    echo $#
+  )
+}
+
+# flatten FILE [DEPTH]: the lines that say something, with those of included files in their place.
+flatten() {
+  sed -n '/^[[:space:]]*[^#[:space:]]/p' "$1" 2>/dev/null | while IFS= read -r line; do
+    case $line in
+    *[iI][nN][cC][lL][uU][dD][eE]*)
+      pattern=$(printf '%s\n' "$line" | sed -nE "s/^[[:space:]]*[\"']?[iI][nN][cC][lL][uU][dD][eE][\"']?[[:space:]]+[\"']?([^\"']*[^\"'[:space:]])[\"']?[[:space:]]*\$/\1/p")
+      if [ -n "$pattern" ]; then
+        [ "${2:-0}" -lt 8 ] || continue
+        (
+          IFS=''
+          for file in $pattern; do flatten "$file" $((${2:-0} + 1)); done
+        )
+        continue
+      fi
+      ;;
+    esac
+    printf '%s\n' "$line"
+  done
+}
+
+# settings FILE: one line `key value` for each directive's last use; keys in lower case, the old name slave- as replica-, values without quotes.
+settings() {
+  flatten "$1" | LC_ALL=C awk '
+    function unquote(s,   out, i, c) {
+      c = substr(s, 1, 1)
+      if (c != "\"" && c != "\047") { sub(/[ \t\r].*$/, "", s); return s }
+      for (i = 2; i <= length(s); i++) {
+        if (substr(s, i, 1) == c) break
+        if (substr(s, i, 1) == "\\") { i++; if (c == "\047" && substr(s, i, 1) != c) out = out "\\" }
+        out = out substr(s, i, 1)
+      }
+      return out
+    }
+    {
+      sub(/^[ \t\r]+/, "")
+      key = $0
+      rest = $0
+      if (key ~ /^["\047]/) { key = unquote(key); sub(/^(["][^"]*["]|[\047][^\047]*[\047])[ \t]*/, "", rest) }
+      else { sub(/[ \t\r].*$/, "", key); sub(/^[^ \t\r]+[ \t]*/, "", rest) }
+      key = tolower(key)
+      if (key == "slaveof") key = "replicaof"
+      sub(/^slave-/, "replica-", key)
+      if (key == "rename-command") key = key ":" tolower(unquote(rest))
+      value[key] = unquote(rest)
+    }
+    END { for (key in value) print key, value[key] }'
+}
+
+# setting KEY [DEFAULT]: from $user_settings
+setting() {
+  printf '%s\n' "$user_settings" | awk -v key="$1" -v value="${2:-}" '$1 == key { value = substr($0, length(key) + 2) } END { print value }'
+}
+
+# file_time FILE…: `MILLISECONDS:BYTES`: the newest change and the size of all; 0:0 where there is none
+file_times() {
+  for file in "$@"; do
+    [ -f "$file" ] && stat -c '%Y %s %y' "$file"
+  done 2>/dev/null | awk '
+    {
+      fraction = $0
+      if (!sub(/^.*:[0-9][0-9]\./, "", fraction)) fraction = ""
+      time = $1 substr(substr(fraction, 1, 3) "000", 1, 3)
+      if (time + 0 > newest + 0) newest = time
+      bytes += $2
+    }
+    END { printf "%s:%.0f", newest == "" ? 0 : newest, bytes }'
+}
+
+# The boot report (model/boot-report.ts): what was on the disk before the server touched it.
+boot_report() {
+  dir=$(setting dir .)
+  rdb=$dir/$(setting dbfilename dump.rdb)
+  aof=$(setting appendfilename appendonly.aof)
+  aof_dir=$dir/$(setting appenddirname appendonlydir)
+  stale=$(setting replica-serve-stale-data yes)
+  append=$(setting appendonly no)
+  printf 'redis-ha uid=%s boot=%s000 rdb=%s aof=%s stale=%s aof-on=%s' "${REDIS_HA_POD_UID:-unknown}" "$(now)" "$(file_times "$rdb")" \
+    "$(file_times "$dir/$aof" "$aof_dir/$aof".*)" "$(yes_or_no "$stale")" "$(yes_or_no "$append")"
+}
+
+yes_or_no() {
+  case $1 in
+  [yY][eE][sS]) printf yes ;;
+  *) printf no ;;
+  esac
+}
+
+# What the user wrote and we cannot keep: said once per start, never silently.
+explain_overrides() {
+  case $(yes_or_no "$(setting cluster-enabled no)") in
+  yes) die "refused: the configuration has 'cluster-enabled yes'; redis-ha makes groups of one master and its replicas, not Redis Cluster" ;;
+  esac
+  given=$(setting port "$HA_PORT")
+  [ "$given" = "$HA_PORT" ] ||
+    log "error: the configuration says 'port $given' but this group uses port $HA_PORT: listening on $HA_PORT; set the annotation redis-ha.io/port to $given"
+  [ -z "$(setting replicaof)" ] || log "the configuration's replicaof is not used: the master is found through the sentinels"
+  [ -z "$(setting bind)" ] || log "the configuration's 'bind $(setting bind) …' is replaced by 'bind $HA_BIND': other pods must reach this server"
+  if [ -n "${REDIS_HA_PASSWORD:-}" ]; then
+    theirs=$(setting requirepass)
+    [ -z "$theirs" ] || [ "$theirs" = "$REDIS_HA_PASSWORD" ] || log "the configuration's requirepass is replaced by the group's password (annotation redis-ha.io/auth)"
+  elif [ -n "$(setting requirepass)" ]; then
+    log "error: the configuration has a requirepass but this group has auth: none, so nobody can replicate from here; put it into a Secret and set the annotation redis-ha.io/auth to secret:NAME/KEY"
+  fi
+  for command in config replicaof slaveof info role psync replconf client publish subscribe ping multi exec; do
+    case $user_settings in
+    *"rename-command:$command "*) log "error: the configuration renames the command $command, which Sentinel and redis-ha need" ;;
+    esac
+  done
+}
+
+# our_lines IP PORT: what wins over the user's configuration, whatever it says; the last line of a kind counts.
+our_lines() {
+  echo
+  echo "# redis-ha: from here on what this group needs; it is written anew at every start"
+  echo "port $HA_PORT"
+  echo "bind $HA_BIND"
+  echo "protected-mode no"
+  echo "daemonize no"
+  echo "supervised no"
+  if [ -n "${REDIS_HA_PASSWORD:-}" ]; then
+    line "requirepass $(quote "$REDIS_HA_PASSWORD")"
+    line "masterauth $(quote "$REDIS_HA_PASSWORD")"
+    echo 'masteruser ""'
+  fi
+  if [ -n "$HA_POD_IP" ]; then
+    echo "replica-announce-ip $HA_POD_IP"
+    echo "replica-announce-port $HA_PORT"
+  fi
+  echo "replica-read-only yes"
+  echo "replica-serve-stale-data no"
+  [ -z "${REDIS_HA_PRIORITY:-}" ] || echo "replica-priority $REDIS_HA_PRIORITY"
+  [ -z "${REDIS_HA_MIN_REPLICAS_TO_WRITE:-}" ] || echo "min-replicas-to-write $REDIS_HA_MIN_REPLICAS_TO_WRITE"
+  [ -z "${REDIS_HA_MIN_REPLICAS_MAX_LAG:-}" ] || echo "min-replicas-max-lag $REDIS_HA_MIN_REPLICAS_MAX_LAG"
+  line "syslog-ident $(quote "$report")"
+  echo "replicaof $1 $2"
+}

@@ -1,0 +1,98 @@
+# shellcheck shell=sh
+# Instead of redis-server or valkey-server: makes the configuration, starts the watcher beside it, and becomes the real server.
+# Law 1: it never starts as master, whatever its configuration, arguments, data or the sentinels' word.
+# shellcheck source=docker/boot/lib.sh
+. "${REDIS_HA_HOME:-/redis-ha}/bin/lib.sh"
+# shellcheck source=docker/boot/config.sh
+. "$HA_BIN/config.sh"
+# shellcheck source=docker/boot/watch.sh
+. "$HA_BIN/watch.sh"
+
+server=${REDIS_HA_SERVER:-$(real_program "$HA_SERVER_NAME")} || die "$HA_SERVER_NAME is not in PATH"
+PATH=$(plain_path)
+export PATH
+
+case ${1:-} in
+-v | --version | -h | --help | --test-memory | --check-system) exec "$server" "$@" ;;
+esac
+for word in "$@"; do
+  [ "$word" != --sentinel ] || exec "$server" "$@"
+done
+
+version=$("$server" --version | sed -nE 's/.*v=([0-9]+)\.([0-9]+).*/\1 \2/p')
+[ -n "$version" ] && [ $((${version% *} * 100 + ${version#* })) -ge 602 ] ||
+  die "this server is version '${version:-unknown}'; redis-ha needs Redis 6.2 or newer, or Valkey"
+
+folder=$HA_HOME/redis
+file=$folder/redis.conf
+mask=$(umask)
+umask 077
+[ -d "$folder" ] || mkdir -p "$folder" || die "cannot make $folder"
+draft=$folder/.redis.conf.$$
+rm -f "$draft" "$folder/.options.$$"
+: >"$draft" || die "cannot write to $folder as user $(id -u): is the volume mounted read-only?"
+
+# The user's file, standard input, options: in the order in which the server reads them.
+input=no
+case ${1:--} in
+-*) ;;
+*)
+  cat -- "$1" >>"$draft" || die "cannot read the configuration file $1 (as user $(id -u))"
+  echo >>"$draft"
+  shift
+  first_is_file=yes
+  ;;
+esac
+if [ $# -gt 0 ]; then
+  count=$#
+  position=0
+  while [ $position -lt $count ]; do
+    word=$1
+    shift
+    position=$((position + 1))
+    if [ "$word" = - ] && { [ $position -eq $count ] || { [ $position -eq 1 ] && [ "${first_is_file:-no}" = no ]; }; }; then
+      input=yes
+    else
+      set -- "$@" "$word"
+    fi
+  done
+fi
+if [ $input = yes ]; then
+  cat >>"$draft"
+  echo >>"$draft"
+fi
+options_to_lines "$@" >>"$draft"
+
+user_settings=$(settings "$draft")
+explain_overrides
+report=$(boot_report)
+stale=$(yes_or_no "$(setting replica-serve-stale-data yes)")
+
+answers=$(ask_sentinels)
+best=$(printf '%s\n' "$answers" | best_answer)
+master_ip=$HA_NOBODY_HOST master_port=$HA_NOBODY_PORT
+# shellcheck disable=SC2086 # five words
+set -- $best
+if [ -z "$best" ]; then
+  log "starting as a waiting replica: no sentinel names a master for $HA_NAME yet"
+elif [ "$1 $2" = "$HA_POD_IP $HA_PORT" ]; then
+  log "starting as a waiting replica: the sentinels name this pod ($1:$2) as the master of $HA_NAME, but a restarted server may have lost data"
+else
+  master_ip=$1 master_port=$2
+  log "starting as a replica of $1:$2, the master of $HA_NAME (config-epoch $3)"
+fi
+
+if [ "$master_port" = "$HA_NOBODY_PORT" ] && [ -n "$(cli 1 "$HA_NOBODY_HOST" "$HA_NOBODY_PORT" ping)" ]; then
+  die "refused: something answers on $HA_NOBODY_HOST:$HA_NOBODY_PORT, where nobody may be: a waiting replica would copy its data"
+fi
+
+LC_ALL=C sed -E 's/^[[:space:]]*["'\'']?([rR][eE][pP][lL][iI][cC][aA]|[sS][lL][aA][vV][eE])[oO][fF]["'\'']?[[:space:]]/# redis-ha: &/' "$draft" >"$folder/.options.$$" &&
+  our_lines "$master_ip" "$master_port" >>"$folder/.options.$$" &&
+  chmod 600 "$folder/.options.$$" &&
+  mv -f "$folder/.options.$$" "$file" || die "cannot write $file"
+rm -f "$draft"
+umask "$mask"
+
+watch_server $$ </dev/null &
+unset HA_SERVER_NAME REDIS_HA_SERVER
+exec "$server" "$file"
