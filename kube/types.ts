@@ -28,11 +28,11 @@ export type CoreEvent = Raw<k8s.CoreV1Event>;
 export type MutatingWebhookConfiguration = Raw<k8s.V1MutatingWebhookConfiguration>;
 export type ObjectMeta = Raw<k8s.V1ObjectMeta>;
 
-/** What every object has. */
+/** What every object has, as far as this folder needs it; client-node's V1* types fit too. */
 export interface KubeObject {
   apiVersion?: string;
   kind?: string;
-  metadata?: ObjectMeta;
+  metadata?: { name?: string; namespace?: string; uid?: string; resourceVersion?: string; managedFields?: unknown[] };
 }
 
 export interface KubeList<T> {

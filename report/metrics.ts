@@ -1,4 +1,4 @@
-/** Every metric of the process, in one place. Names follow Prometheus' conventions: base units, _total for counters, timestamps in seconds. */
+/** Every metric of the process, except the webhook's (webhook/metrics.ts adds them to the same registry). Names follow Prometheus' conventions: base units, _total for counters, timestamps in seconds. */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
@@ -7,13 +7,12 @@ export type Metrics = ReturnType<typeof createMetrics>;
 /** From 1 ms (an in-memory decision) to 60 s (a recovery that waits for pods). */
 const FAILOVER_BUCKETS = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 60];
 const REQUEST_BUCKETS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
-const ADMISSION_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5];
 
 /** Makes a registry with all metrics at zero. `processMetrics` adds Node's own (memory, event loop lag, …). */
 export function createMetrics(options: { processMetrics?: boolean } = {}) {
   const registry = new Registry();
   if (options.processMetrics) collectDefaultMetrics({ register: registry });
-  return { registry, ...groupMetrics(registry), ...webhookMetrics(registry), ...processMetrics(registry) };
+  return { registry, ...groupMetrics(registry), ...processMetrics(registry) };
 }
 
 function groupMetrics(registry: Registry) {
@@ -63,34 +62,15 @@ function groupMetrics(registry: Registry) {
   };
 }
 
-function webhookMetrics(registry: Registry) {
+function processMetrics(registry: Registry) {
   const registers = [registry];
   return {
-    /** result: patched, unchanged, denied, failed, rejected (not a valid review). */
-    webhookRequests: new Counter({
-      name: "redis_ha_webhook_requests_total",
-      help: "Admission reviews by result.",
-      labelNames: ["result"] as const,
-      registers,
-    }),
-    webhookSeconds: new Histogram({
-      name: "redis_ha_webhook_request_seconds",
-      help: "Time from the whole request to the whole answer of an admission review.",
-      buckets: ADMISSION_BUCKETS,
-      registers,
-    }),
     certificateExpiry: new Gauge({
       name: "redis_ha_certificate_expiry_timestamp_seconds",
       help: "When the certificate in use ends, as Unix time.",
       labelNames: ["certificate"] as const,
       registers,
     }),
-  };
-}
-
-function processMetrics(registry: Registry) {
-  const registers = [registry];
-  return {
     /** code 0: no answer came. */
     kubeRequests: new Histogram({
       name: "redis_ha_kube_request_seconds",
