@@ -1,6 +1,6 @@
 /** Who is master: the voice with the highest epoch, believed only when the server at that address says so itself. Pure. */
 import type { Address, GroupFacts, MemberFact, RedisUp } from "../../model/facts.ts";
-import { memberAt, monitoring, redisUp, sameAddress } from "./view.ts";
+import { majority, memberAt, monitoring, redisUp, sameAddress } from "./view.ts";
 
 /** confirmed: named and it says so itself. named: somebody names it, but it does not (or can't) confirm. none: nobody names anybody. */
 export type Truth =
@@ -20,13 +20,13 @@ interface Voice {
 }
 
 /**
- * The record on the master Service is one more voice beside the sentinels: it decides while no sentinel watches the group yet
- * (bootstrap, all sentinels replaced at once), and a single sentinel with an old file can't outvote it with a lower epoch.
+ * The record on the master Service is a voice only while fewer sentinels than a majority watch the group (bootstrap, all sentinels replaced at once):
+ * then a single sentinel with an old file can't outvote it. A majority of sentinels is never outvoted by the record: their epochs may have started anew.
  */
 function voices(facts: GroupFacts): Voice[] {
   const heard: Voice[] = monitoring(facts).map(({ master }) => ({ address: master.address, epoch: master.configEpoch }));
   const record = facts.masterService?.record;
-  if (record !== undefined && record.ip !== "") {
+  if (record !== undefined && record.ip !== "" && heard.length < majority(facts)) {
     const member = facts.members.find(({ pod }) => pod.uid === record.uid);
     heard.push({ address: { ip: record.ip, port: member?.pod.port ?? facts.settings.port }, epoch: record.epoch });
   }

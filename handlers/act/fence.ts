@@ -1,0 +1,49 @@
+/** Demotes a second writable node at once and says how much it took that is lost now. */
+import type { FenceAction } from "../../model/plan.ts";
+import { REASON } from "../../model/reasons.ts";
+import { infoFields } from "../observe/replies.ts";
+import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
+import { cutRepeatedly, untilRouted } from "./cut.ts";
+import { PAUSE_MS } from "./handover.ts";
+
+export async function fence(context: ActContext, action: FenceAction): Promise<ActResult> {
+  const link = redisLink(context, action.member);
+  if (link === undefined) return refused("not connected");
+  const { ip } = addressOf(action.member);
+  try {
+    await link.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
+    const before = infoFields(await link.call(["INFO", "replication"]));
+    await link.call(["REPLICAOF", action.master.ip, String(action.master.port)]);
+    context.say(REASON.StaleMasterFenced, action.message);
+    await sayLost(context, action, before);
+  } catch (error) {
+    await link.call(["CLIENT", "UNPAUSE"]).catch(() => undefined);
+    return failed(`${action.member.pod.name}: ${messageOf(error)}`);
+  }
+  context.background(
+    untilRouted(context, action.master.ip, ip)
+      .then(() => cutRepeatedly(link))
+      .finally(() => link.call(["CLIENT", "UNPAUSE"]).catch(() => undefined)),
+  );
+  return DONE;
+}
+
+/**
+ * The new master remembers where it left the old one's history (second_repl_offset, one byte past the last common one); what the demoted
+ * node wrote after that is gone.
+ */
+async function sayLost(context: ActContext, action: FenceAction, before: ReadonlyMap<string, string>): Promise<void> {
+  const link = context.links.redisLinkAt(action.master);
+  const after = infoFields(await link?.call(["INFO", "replication"]).catch(() => ""));
+  const common = after.get("master_replid2") === before.get("master_replid");
+  const lost = Number(before.get("master_repl_offset")) - (Number(after.get("second_repl_offset")) - 1);
+  if (!common || !Number.isFinite(lost) || lost <= 0) return;
+  const amount = lost < 10_000 ? `${lost} bytes` : `${Math.round(lost / 1000)} kB`;
+  context.say(
+    REASON.WritesLost,
+    `${action.member.pod.name} lost ${amount} of replication stream that it took after ${action.master.ip} had become master`,
+    {
+      lostBytes: lost,
+    },
+  );
+}

@@ -1,0 +1,101 @@
+/** Moves the master Service's selector and keeps the record of who is master: one conditional patch, retried until it holds or a newer one is seen. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { isConflict, isNotFound, KubeError } from "../../kube/error.ts";
+import { PATH } from "../../kube/paths.ts";
+import type { Service } from "../../kube/types.ts";
+import type { MasterRecord, PodFact, ServiceFact } from "../../model/facts.ts";
+import { LABEL, MARK } from "../../model/names.ts";
+import type { RouteAction } from "../../model/plan.ts";
+import type { Reason } from "../../model/reasons.ts";
+import { serviceFact } from "../watch/service-fact.ts";
+import { type ActContext, type ActResult, DONE, failed, messageOf, refused } from "./context.ts";
+import { cutAfterRouting } from "./cut.ts";
+
+export const HISTORY_LENGTH = 20;
+const ATTEMPTS = 6;
+/** One try may take this long, ms: a hanging API server must not hold the group for the client's whole default. */
+const TRY_MS = 2000;
+
+export function recordOf(pod: PodFact, epoch: number, reason: Reason, replid: string, since: string): MasterRecord {
+  return {
+    pod: pod.name,
+    uid: pod.uid,
+    instance: pod.instance,
+    ip: pod.ip ?? "",
+    ...(pod.volume === undefined ? {} : { volume: pod.volume }),
+    epoch,
+    since,
+    reason,
+    ...(replid === "" ? {} : { replid }),
+  };
+}
+
+/** The selector as a merge patch: our two labels, and null for every other key that somebody (or an adopted Service) has. */
+export function selectorPatch(
+  cluster: string,
+  instance: string,
+  present: Readonly<Record<string, string>>,
+): Record<string, string | null> {
+  const removed = Object.keys(present).filter((key) => key !== LABEL.instance && key !== LABEL.cluster);
+  return { ...Object.fromEntries(removed.map((key) => [key, null])), [LABEL.cluster]: cluster, [LABEL.instance]: instance };
+}
+
+/** Writes selector and record onto the Service as it is now. Refused when the Service already records a higher epoch. */
+export async function writeRoute(
+  context: ActContext,
+  pod: PodFact,
+  epoch: number,
+  reason: Reason,
+  replid: string,
+): Promise<ActResult> {
+  const { kube, group, facts } = context;
+  let service: ServiceFact | undefined = facts.masterService;
+  if (service === undefined) return refused("the master Service does not exist yet");
+  const path = PATH.services(group.namespace, service.name);
+  let problem = "";
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    if (service === undefined) return failed("the master Service is gone");
+    const before = service.record;
+    if (before !== undefined && before.epoch > epoch && before.uid !== pod.uid && attempt > 0)
+      return refused(`the Service records epoch ${before.epoch} by now`);
+    const same = before !== undefined && before.uid === pod.uid && before.ip === pod.ip && before.reason === reason;
+    const record = recordOf(pod, epoch, reason, replid, same ? before.since : new Date().toISOString());
+    const history =
+      before === undefined || before.uid === pod.uid ? service.history : [before, ...service.history].slice(0, HISTORY_LENGTH);
+    try {
+      await kube.mergePatch<Service>(
+        path,
+        {
+          metadata: {
+            resourceVersion: service.resourceVersion,
+            annotations: { [MARK.master]: JSON.stringify(record), [MARK.history]: JSON.stringify(history) },
+          },
+          spec: { selector: selectorPatch(group.cluster, pod.instance, service.selector) },
+        },
+        { timeoutMs: TRY_MS },
+      );
+      return DONE;
+    } catch (error) {
+      problem = messageOf(error);
+      if (isNotFound(error)) return failed("the master Service is gone");
+      if (!isConflict(error))
+        await sleep(error instanceof KubeError && error.retryAfterMs ? error.retryAfterMs : 50 * (attempt + 1));
+      service = await kube
+        .get<Service>(path, { timeoutMs: TRY_MS })
+        .then(serviceFact)
+        .catch(() => service);
+    }
+  }
+  return failed(problem);
+}
+
+/** The act: route, then cut the connections that still lead to the former master. */
+export async function route(context: ActContext, action: RouteAction): Promise<ActResult> {
+  const reason = action.reason;
+  const result = await writeRoute(context, action.pod, action.epoch, reason, action.replid);
+  if (result.outcome === "done" && action.previous !== undefined) {
+    context.background(cutAfterRouting(context, action.pod.ip ?? "", action.previous));
+  }
+  return result;
+}

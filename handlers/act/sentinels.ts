@@ -1,0 +1,121 @@
+/** Sentinel's public commands: MONITOR, SET, RESET, FAILOVER. And the two that only we use: a hello, a slot. */
+import { PATH } from "../../kube/paths.ts";
+import { MARK, SENTINEL_PORT } from "../../model/names.ts";
+import type {
+  ForgetAction,
+  GiveSlotAction,
+  HelloAction,
+  MonitorAction,
+  SentinelFailoverAction,
+  SetSentinelAction,
+} from "../../model/plan.ts";
+import { REASON } from "../../model/reasons.ts";
+import { type ActContext, type ActResult, DONE, failed, messageOf, refused, sentinelLink } from "./context.ts";
+import { agrees, introduce, sayHello } from "./hello.ts";
+
+const ANSWER_MS = 1000;
+
+/** A sentinel begins to watch the group's master, with the password and all settings, in one go. */
+export async function monitor(context: ActContext, action: MonitorAction): Promise<ActResult> {
+  const link = sentinelLink(context, action.member);
+  if (link === undefined) return refused("the sentinel is not connected");
+  const name = context.links.masterName;
+  const { master, settings } = action;
+  try {
+    if (action.replace) await link.call(["SENTINEL", "REMOVE", name], ANSWER_MS).catch(() => undefined);
+    await link.call(["SENTINEL", "MONITOR", name, master.ip, String(master.port), String(settings.quorum)], ANSWER_MS);
+    const password = context.links.password;
+    const options = [
+      ...(password === undefined ? [] : ["auth-pass", password]),
+      ...["down-after-milliseconds", String(settings.downAfterMs)],
+      ...["failover-timeout", String(settings.failoverTimeoutMs)],
+      ...["parallel-syncs", String(settings.parallelSyncs)],
+    ];
+    await link.call(["SENTINEL", "SET", name, ...options], ANSWER_MS);
+    context.log.info(
+      { reason: REASON.SentinelConfigured, pod: action.member.pod.name, master: master.ip },
+      "sentinel watches the master",
+    );
+    return DONE;
+  } catch (error) {
+    return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);
+  }
+}
+
+/** A sentinel that believes an older configuration is told the newer one; where that has no effect it is re-monitored in the next round. */
+export async function hello(context: ActContext, action: HelloAction): Promise<ActResult> {
+  const said = await sayHello(context, action.member, action.master, action.epoch);
+  const agreed = said && (await agrees(context, action.member, action.master, action.epoch));
+  return agreed ? DONE : failed(`sentinel ${action.member.pod.name} did not take ${action.master.ip} with epoch ${action.epoch}`);
+}
+
+const OPTION = {
+  quorum: "quorum",
+  downAfterMs: "down-after-milliseconds",
+  failoverTimeoutMs: "failover-timeout",
+  parallelSyncs: "parallel-syncs",
+} as const;
+
+export async function setSentinel(context: ActContext, action: SetSentinelAction): Promise<ActResult> {
+  const link = sentinelLink(context, action.member);
+  if (link === undefined) return refused("the sentinel is not connected");
+  const options = Object.entries(OPTION).flatMap(([key, option]) => {
+    const value = Reflect.get(action.settings, key);
+    return typeof value === "number" ? [option, String(value)] : [];
+  });
+  try {
+    await link.call(["SENTINEL", "SET", context.links.masterName, ...options], ANSWER_MS);
+    return DONE;
+  } catch (error) {
+    return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * RESET of one sentinel, which drops peers and replicas but keeps the master and the configuration epoch, and at once the living peers are introduced
+ * again as their own hello would; replicas come back with the next INFO of the master. A majority of others could fail over meanwhile.
+ */
+export async function forget(context: ActContext, action: ForgetAction): Promise<ActResult> {
+  const link = sentinelLink(context, action.member);
+  if (link === undefined) return refused("the sentinel is not connected");
+  const self = action.member.sentinel?.state === "up" ? action.member.sentinel.myId : "";
+  const peers = context.facts.members.flatMap(({ pod, sentinel }) =>
+    sentinel?.state === "up" && sentinel.myId !== self && pod.ip !== undefined
+      ? [{ ip: pod.ip, port: SENTINEL_PORT, runId: sentinel.myId }]
+      : [],
+  );
+  try {
+    await link.call(["SENTINEL", "RESET", context.links.masterName], ANSWER_MS);
+    for (const peer of peers) await introduce(context, action.member, peer, action.monitored);
+    return DONE;
+  } catch (error) {
+    return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);
+  }
+}
+
+/** The public way, for `promotion: sentinel` and as the fallback. */
+export async function sentinelFailover(context: ActContext, action: SentinelFailoverAction): Promise<ActResult> {
+  const link = sentinelLink(context, action.sentinel);
+  if (link === undefined) return refused("the sentinel is not connected");
+  try {
+    await link.call(["SENTINEL", "FAILOVER", context.links.masterName], ANSWER_MS);
+    context.say(REASON.FailoverBySentinel, `sentinel ${action.sentinel.pod.name} was asked for a failover: ${action.message}`);
+    return DONE;
+  } catch (error) {
+    return failed(`sentinel ${action.sentinel.pod.name}: ${messageOf(error)}`);
+  }
+}
+
+/** Writes the slot onto the pod; the sentinel's boot script waits for it (downward API). */
+export async function giveSlot(context: ActContext, action: GiveSlotAction): Promise<ActResult> {
+  const { namespace } = context.group;
+  try {
+    await context.kube.mergePatch(PATH.pods(namespace, action.pod.name), {
+      metadata: { uid: action.pod.uid, annotations: { [MARK.sentinelSlot]: String(action.slot) } },
+    });
+    context.log.info({ reason: REASON.SentinelSlotGiven, pod: action.pod.name, slot: action.slot }, "sentinel slot given");
+    return DONE;
+  } catch (error) {
+    return failed(`slot of ${action.pod.name}: ${messageOf(error)}`);
+  }
+}

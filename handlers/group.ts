@@ -1,0 +1,273 @@
+/**
+ * The loop of one group, serial: observe → decide → act, whenever something woke it and at least every BACKSTOP_MS (law 2).
+ * All I/O of the group starts here; all judgement is in policies/.
+ */
+import type { Kube } from "../kube/client.ts";
+import type { ObjectRef } from "../kube/types.ts";
+import type { GroupFacts, GroupId, MemberFact, PodFact, PromotionHint, ServiceFact } from "../model/facts.ts";
+import { masterName } from "../model/names.ts";
+import type { Action, Memory, Notice, Plan } from "../model/plan.ts";
+import { REASON, type Reason } from "../model/reasons.ts";
+import type { GroupSettings } from "../model/settings.ts";
+import type { Logger } from "../report/log.ts";
+import type { Metrics } from "../report/metrics.ts";
+import type { Reporter } from "../report/report.ts";
+import { act } from "./act/act.ts";
+import { type ActContext, type Endpoints, messageOf } from "./act/context.ts";
+import { createServices, password } from "./act/objects.ts";
+import type { Timeline } from "./act/timeline.ts";
+import { GroupLinks } from "./observe/group-links.ts";
+import { candidateOf, epochOf, type SentinelEvent } from "./observe/sentinel-events.ts";
+import { decide, freshMemory } from "./policies/decide.ts";
+
+/** What the group's loop asks of the watches. */
+export interface GroupSource {
+  pods(): PodFact[];
+  /** the master Service; undefined: does not exist */
+  masterService(name: string): ServiceFact | undefined;
+  serviceExists(name: string): boolean;
+  settings(): GroupSettings;
+  leading(): boolean;
+  readonly endpoints: Endpoints;
+  /** objects that get the group's Events besides the master Service */
+  involved(): ObjectRef[];
+  masterServiceName(): string;
+}
+
+export interface GroupOptions {
+  readonly kube: Kube;
+  readonly group: GroupId;
+  readonly source: GroupSource;
+  readonly reporter: Reporter;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** Missing any event costs at most this, ms. */
+const BACKSTOP_MS = 1000;
+/** While something is under way that no event announces (a candidate's role, a link coming up), ms. */
+const BUSY_MS = 20;
+const HINT_MS = 3000;
+const TIMELINES = 20;
+/** After a refused or failed promotion or handover the next try waits, ms. */
+const RETRY_MS = { promote: 150, handover: 1000 } as const;
+
+export interface GroupView {
+  readonly group: GroupId;
+  readonly plan: Plan | undefined;
+  readonly facts: GroupFacts | undefined;
+  readonly timelines: readonly Timeline[];
+}
+
+export class Group {
+  readonly #options: GroupOptions;
+  readonly #links: GroupLinks;
+  readonly #told = new Map<Reason, string>();
+  readonly #timelines: Timeline[] = [];
+  #memory: Memory;
+  #facts: GroupFacts | undefined;
+  #plan: Plan | undefined;
+  #hint: { address: PromotionHint["address"]; at: number } | undefined;
+  #epochHeard = 0;
+  #wanted = true;
+  #running = false;
+  #stopped = false;
+  #timer: NodeJS.Timeout | undefined;
+  #password: { value: string | undefined; key: string } | undefined;
+
+  constructor(options: GroupOptions) {
+    this.#options = options;
+    this.#memory = freshMemory(Date.now());
+    const name = masterName(options.group.namespace, options.group.cluster);
+    this.#links = new GroupLinks({ masterName: name, wake: () => this.wake(), onEvent: (event) => this.#heard(event, name) });
+    this.wake();
+  }
+
+  /** Something may have changed. Cheap; many calls become one round. */
+  wake(): void {
+    this.#wanted = true;
+    if (!this.#running && !this.#stopped) {
+      this.#running = true;
+      void this.#run();
+    }
+  }
+
+  view(): GroupView {
+    return { group: this.#options.group, plan: this.#plan, facts: this.#facts, timelines: this.#timelines };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#links.close();
+  }
+
+  async #run(): Promise<void> {
+    clearTimeout(this.#timer);
+    while (this.#wanted && !this.#stopped) {
+      this.#wanted = false;
+      try {
+        await this.#round();
+      } catch (error) {
+        this.#options.metrics.unhandledErrors.inc();
+        this.#options.log.error(
+          { err: error, ...this.#options.group },
+          "a round of the group's loop failed: this is a bug of redis-ha",
+        );
+      }
+    }
+    this.#running = false;
+    if (!this.#stopped) this.#timer = setTimeout(() => this.wake(), this.#hint === undefined ? BACKSTOP_MS : BUSY_MS);
+  }
+
+  async #round(): Promise<void> {
+    const { source, metrics } = this.#options;
+    const pods = source.pods();
+    const settings = source.settings();
+    if (!(await this.#objects(settings))) return;
+    this.#links.sync(pods, this.#password?.value);
+    const observed = performance.now();
+    const members = await this.#links.read(pods);
+    const facts = this.#gather(members, settings);
+    const decided = performance.now();
+    const plan = decide(facts, this.#memory);
+    this.#facts = facts;
+    this.#plan = plan;
+    this.#memory = plan.memory;
+    this.#tell(plan.notices);
+    const acting = performance.now();
+    await this.#act(plan.actions, facts);
+    metrics.loopSeconds.observe({ phase: "observe" }, (decided - observed) / 1000);
+    metrics.loopSeconds.observe({ phase: "decide" }, (acting - decided) / 1000);
+    metrics.loopSeconds.observe({ phase: "act" }, (performance.now() - acting) / 1000);
+  }
+
+  #gather(members: readonly MemberFact[], settings: GroupSettings): GroupFacts {
+    const { source, group } = this.#options;
+    const at = Date.now();
+    const hint = this.#hint;
+    if (hint !== undefined && at - hint.at > HINT_MS) this.#hint = undefined;
+    return {
+      group,
+      at,
+      leading: source.leading(),
+      settings,
+      members,
+      masterService: source.masterService(source.masterServiceName()),
+      hint: this.#hint === undefined ? undefined : { address: this.#hint.address, ageMs: at - this.#hint.at },
+      epochHeard: this.#epochHeard,
+    };
+  }
+
+  /** Secret and Services exist, and the password is known. False: not now; told, and tried again by the back-stop. */
+  async #objects(settings: GroupSettings): Promise<boolean> {
+    const { kube, group, source, log } = this.#options;
+    const key = JSON.stringify(settings.auth);
+    try {
+      if (this.#password?.key !== key) this.#password = { key, value: await password(kube, group, settings) };
+      if (source.leading()) {
+        const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));
+        if (created.length > 0) this.#say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
+      }
+      return true;
+    } catch (error) {
+      log.warn(
+        { reason: REASON.ActFailed, ...group, err: messageOf(error) },
+        "Secret or Services of the group could not be made",
+      );
+      return this.#password !== undefined;
+    }
+  }
+
+  async #act(actions: readonly Action[], facts: GroupFacts): Promise<void> {
+    const context = this.#context(facts);
+    const urgent = actions.filter(({ kind }) => URGENT.has(kind));
+    for (const action of urgent) await this.#one(context, action);
+    await Promise.all(actions.filter(({ kind }) => !URGENT.has(kind)).map((action) => this.#one(context, action)));
+    // What was done has changed the facts: look again at once, without waiting for an event.
+    if (actions.some(({ kind }) => CHANGES_MASTER.has(kind))) this.#wanted = true;
+  }
+
+  async #one(context: ActContext, action: Action): Promise<void> {
+    const { metrics, log, group } = this.#options;
+    const result = await act(context, action);
+    metrics.acts.inc({ kind: action.kind, result: result.outcome });
+    if (result.outcome === "done") return;
+    const level = result.outcome === "failed" ? "warn" : "info";
+    log[level]({ ...group, action: action.kind, outcome: result.outcome, reason: REASON.ActFailed }, result.why);
+    const now = Date.now();
+    if (action.kind === "promote") this.#memory = { ...this.#memory, promoteNotBefore: now + RETRY_MS.promote };
+    if (action.kind === "handover") this.#memory = { ...this.#memory, handoverNotBefore: now + RETRY_MS.handover };
+  }
+
+  #context(facts: GroupFacts): ActContext {
+    const { kube, group, source, log, metrics } = this.#options;
+    return {
+      kube,
+      group,
+      links: this.#links,
+      log,
+      endpoints: source.endpoints,
+      facts,
+      say: (reason, message, fields) => this.#say(reason, message, fields),
+      recordTimeline: (timeline) => {
+        this.#timelines.unshift(timeline);
+        this.#timelines.length = Math.min(this.#timelines.length, TIMELINES);
+        for (const { step, ms } of timeline.steps) metrics.failoverSeconds.observe({ step, cause: timeline.kind }, ms / 1000);
+      },
+      background: (work) => {
+        work.catch((error: unknown) =>
+          log.warn({ ...group, reason: REASON.ActFailed, err: messageOf(error) }, "background work of an act failed"),
+        );
+      },
+    };
+  }
+
+  /** A notice is told once, and again when its text changes or it was gone in between. */
+  #tell(notices: readonly Notice[]): void {
+    const now = new Map(notices.map(({ reason, message }) => [reason, message]));
+    for (const reason of this.#told.keys()) if (!now.has(reason)) this.#told.delete(reason);
+    for (const [reason, message] of now) {
+      if (this.#told.get(reason) === message) continue;
+      this.#told.set(reason, message);
+      this.#say(reason, message);
+    }
+  }
+
+  #say(reason: Reason, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    const { reporter, group, source } = this.#options;
+    // A replica of the handlers that does not lead keeps quiet: the leader says the same.
+    const involved = source.leading() || reason === REASON.MasterRouted ? source.involved() : [];
+    reporter.report({ reason, message, ...group, involved, ...(fields === undefined ? {} : { fields }) });
+  }
+
+  #heard(event: SentinelEvent, name: string): void {
+    const epoch = epochOf(event);
+    if (epoch !== undefined) this.#epochHeard = Math.max(this.#epochHeard, epoch);
+    if (event.channel === "+failover-state-wait-promotion") {
+      const candidate = candidateOf(event.message);
+      if (candidate?.name === name) this.#hint = { address: candidate.address, at: Date.now() };
+    }
+    if (event.channel === "+switch-master" || event.channel.startsWith("-failover-abort")) this.#hint = undefined;
+    this.wake();
+  }
+}
+
+/** Done one after the other, before everything else. */
+const URGENT: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
+  "route",
+  "claim",
+  "promote",
+  "sentinel-failover",
+  "handover",
+  "fence",
+]);
+const CHANGES_MASTER: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
+  "route",
+  "claim",
+  "promote",
+  "handover",
+  "fence",
+  "monitor",
+  "attach",
+]);

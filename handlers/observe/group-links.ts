@@ -1,0 +1,153 @@
+/** All connections of one group: kept in line with its pods, read together into facts. */
+import type { Address, MemberFact, PodFact, RedisFact, RedisUp, SentinelFact } from "../../model/facts.ts";
+import { BOOT_REPORT_PARAMETER, SENTINEL_PORT } from "../../model/names.ts";
+import { Link, LinkError } from "./link.ts";
+import { redisFact, sentinelFact } from "./replies.ts";
+import { listen, type SentinelEvent } from "./sentinel-events.ts";
+
+interface Member {
+  pod: PodFact;
+  readonly ip: string;
+  readonly redis: Link | undefined;
+  readonly sentinel: Link | undefined;
+  readonly events: Link | undefined;
+  lastRedis: RedisUp | undefined;
+  orphanSince: number | undefined;
+}
+
+/** A redis whose pod object is gone is watched on for so long, ms: a forced deletion leaves it running for a while. */
+const ORPHAN_MS = 60_000;
+const CONFIG_NAMES = [BOOT_REPORT_PARAMETER, "min-replicas-to-write", "min-replicas-max-lag"];
+
+export class GroupLinks {
+  readonly #members = new Map<string, Member>();
+  readonly #masterName: string;
+  readonly #wake: () => void;
+  readonly #onEvent: (event: SentinelEvent) => void;
+  #password: string | undefined;
+
+  constructor(options: { masterName: string; wake: () => void; onEvent: (event: SentinelEvent) => void }) {
+    this.#masterName = options.masterName;
+    this.#wake = options.wake;
+    this.#onEvent = options.onEvent;
+  }
+
+  /** Opens connections to new pods, closes those of pods that are gone; a changed password reopens all. */
+  sync(pods: readonly PodFact[], password: string | undefined): void {
+    if (password !== this.#password) {
+      this.close();
+      this.#password = password;
+    }
+    const present = new Set(pods.map((pod) => pod.uid));
+    for (const [uid, member] of this.#members) {
+      if (present.has(uid)) continue;
+      member.orphanSince ??= Date.now();
+      const alive = member.redis?.state === "up" || member.redis?.state === "connecting";
+      const reused = pods.some((pod) => pod.ip === member.ip);
+      if (!alive || reused || Date.now() - member.orphanSince > ORPHAN_MS) this.#drop(uid, member);
+    }
+    for (const pod of pods) {
+      const known = this.#members.get(pod.uid);
+      if (known !== undefined) known.pod = pod;
+      else if (pod.ip !== undefined && !pod.ended) this.#members.set(pod.uid, this.#open(pod, pod.ip));
+    }
+  }
+
+  /** Reads all members at once. Never rejects; a silent server costs one bound at most, and nothing while it stays silent. */
+  async read(pods: readonly PodFact[]): Promise<MemberFact[]> {
+    const withoutLinks = pods
+      .filter((pod) => !this.#members.has(pod.uid))
+      .map((pod) => ({ pod, redis: undefined, sentinel: undefined }));
+    const linked = await Promise.all(
+      [...this.#members.values()].map(async (member) => ({
+        pod: member.orphanSince === undefined ? member.pod : { ...member.pod, orphan: true, terminating: true },
+        redis: await this.#readRedis(member),
+        sentinel: await this.#readSentinel(member),
+      })),
+    );
+    return [...linked, ...withoutLinks];
+  }
+
+  redisLink(uid: string): Link | undefined {
+    return this.#members.get(uid)?.redis;
+  }
+
+  sentinelLink(uid: string): Link | undefined {
+    return this.#members.get(uid)?.sentinel;
+  }
+
+  /** The link to whoever has this address now, for cutting the connections of a former master. */
+  redisLinkAt(address: Address): Link | undefined {
+    for (const member of this.#members.values()) {
+      if (member.ip === address.ip && member.redis?.options.port === address.port) return member.redis;
+    }
+    return undefined;
+  }
+
+  get masterName(): string {
+    return this.#masterName;
+  }
+
+  get password(): string | undefined {
+    return this.#password;
+  }
+
+  close(): void {
+    for (const [uid, member] of this.#members) this.#drop(uid, member);
+  }
+
+  #open(pod: PodFact, ip: string): Member {
+    const common = { host: ip, password: this.#password, onChange: this.#wake };
+    return {
+      pod,
+      ip,
+      redis: pod.hasRedis ? new Link({ ...common, port: pod.port, name: "redis-ha" }) : undefined,
+      sentinel: pod.hasSentinel ? new Link({ ...common, port: SENTINEL_PORT, name: "redis-ha" }) : undefined,
+      events: pod.hasSentinel ? listen({ ...common, port: SENTINEL_PORT, onEvent: this.#onEvent }) : undefined,
+      lastRedis: undefined,
+      orphanSince: undefined,
+    };
+  }
+
+  #drop(uid: string, member: Member): void {
+    member.redis?.close();
+    member.sentinel?.close();
+    member.events?.close();
+    this.#members.delete(uid);
+  }
+
+  async #readRedis(member: Member): Promise<RedisFact | undefined> {
+    const link = member.redis;
+    if (link === undefined) return undefined;
+    if (link.state === "up") {
+      const [info, config] = await link.all([["INFO"], ["CONFIG", "GET", ...CONFIG_NAMES]]);
+      const fact = info instanceof Error ? undefined : redisFact(info, config);
+      if (fact !== undefined) {
+        member.lastRedis = fact;
+        return fact;
+      }
+      if (info instanceof Error && !(info instanceof LinkError))
+        return { state: "denied", forMs: link.forMs, last: member.lastRedis };
+    }
+    const state = link.state === "up" || link.state === "connecting" ? "unknown" : link.state;
+    return { state, forMs: link.forMs, last: member.lastRedis };
+  }
+
+  async #readSentinel(member: Member): Promise<SentinelFact | undefined> {
+    const link = member.sentinel;
+    if (link === undefined) return undefined;
+    if (link.state === "up") {
+      const name = this.#masterName;
+      const replies = await link.all([
+        ["SENTINEL", "MYID"],
+        ["INFO", "sentinel"],
+        ["SENTINEL", "MASTER", name],
+        ["SENTINEL", "SENTINELS", name],
+        ["SENTINEL", "REPLICAS", name],
+      ]);
+      const [myId, info, master, sentinels, replicas] = replies;
+      if (!(myId instanceof Error) && !(info instanceof Error)) return sentinelFact(myId, info, master, sentinels, replicas);
+    }
+    return { state: link.state === "up" || link.state === "connecting" ? "unknown" : link.state, forMs: link.forMs };
+  }
+}

@@ -1,0 +1,200 @@
+/** One plain connection to one server (redis or sentinel): what can be said of it now, a wake-up when that changes, and commands with a bound. */
+import { Redis } from "ioredis";
+
+export interface LinkOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly password: string | undefined;
+  /** shown in CLIENT LIST */
+  readonly name: string;
+  /** the connection came, went, or its state changed */
+  readonly onChange: () => void;
+  /** called with the connection each time that it is up; for subscriptions */
+  readonly onUp?: (redis: Redis) => void;
+}
+
+export type LinkState = "connecting" | "up" | "refused" | "timeout" | "denied";
+
+/** Connection attempts: at once after a loss, then in these steps, ms. A pod's lifetime bounds them. */
+const RETRY_MS = [0, 20, 50, 100, 200, 200, 500];
+const CONNECT_TIMEOUT_MS = 400;
+/** A server that has not answered for this long is called silent, ms. One tick of a busy server's fork can take 100 ms. */
+export const ANSWER_MS = 300;
+
+/** A command could not be sent, or got no answer in time. The server's own errors stay ReplyErrors of ioredis. */
+export class LinkError extends Error {
+  override readonly name = "LinkError";
+}
+
+export class Link {
+  readonly options: LinkOptions;
+  #redis: Redis | undefined;
+  #state: LinkState = "connecting";
+  #since = Date.now();
+  #attempt = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  /** a command that has had no answer yet, though its time is over */
+  #hung = 0;
+  #everUp = false;
+
+  constructor(options: LinkOptions) {
+    this.options = options;
+    this.#connect();
+  }
+
+  get state(): LinkState {
+    return this.#state === "up" && this.#hung > 0 ? "timeout" : this.#state;
+  }
+
+  /** ms since the state is what it is */
+  get forMs(): number {
+    return Date.now() - this.#since;
+  }
+
+  /** it answered once, so the password is right and the process was one of ours */
+  get everUp(): boolean {
+    return this.#everUp;
+  }
+
+  /**
+   * Sends one command. Rejects with LinkError when the link is down or the answer does not come within `withinMs`, with ioredis' ReplyError when the
+   * server refuses.
+   */
+  async call(command: readonly string[], withinMs = ANSWER_MS): Promise<unknown> {
+    const redis = this.#redis;
+    const [name, ...args] = command;
+    if (redis === undefined || this.#state !== "up" || name === undefined)
+      throw new LinkError(`${this.#label()}: not connected (${this.#state})`);
+    const answer = redis.call(name, ...args);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<"late">((resolve) => {
+      timer = setTimeout(() => resolve("late"), withinMs);
+    });
+    const winner = await Promise.race([answer, late]);
+    clearTimeout(timer);
+    if (winner !== "late") return winner;
+    this.#markHung(answer);
+    throw new LinkError(`${this.#label()}: no answer to ${name} within ${withinMs} ms`);
+  }
+
+  /** Sends several commands in one write; each answer or error in its place. */
+  async all(commands: readonly (readonly string[])[], withinMs = ANSWER_MS): Promise<(unknown | Error)[]> {
+    const settled = await Promise.allSettled(commands.map((command) => this.call(command, withinMs)));
+    return settled.map((one) =>
+      one.status === "fulfilled" ? one.value : one.reason instanceof Error ? one.reason : new LinkError(String(one.reason)),
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#redis?.disconnect();
+    this.#redis = undefined;
+  }
+
+  #markHung(answer: Promise<unknown>): void {
+    this.#hung += 1;
+    if (this.#hung === 1) this.#changed();
+    const settle = (): void => {
+      this.#hung = Math.max(0, this.#hung - 1);
+      if (this.#hung === 0) this.#changed();
+    };
+    answer.then(settle, settle);
+  }
+
+  #connect(): void {
+    if (this.#closed) return;
+    this.#hung = 0;
+    const { host, port, password, name } = this.options;
+    const redis = new Redis({
+      host,
+      port,
+      ...(password === undefined ? {} : { password }),
+      connectionName: name,
+      protocol: 2,
+      lazyConnect: true,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      retryStrategy: () => null,
+      reconnectOnError: null,
+      enableReadyCheck: false,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      autoResubscribe: false,
+      disableClientInfo: true,
+      keepAlive: 5000,
+    });
+    this.#redis = redis;
+    let outcome: LinkState = "refused";
+    redis.on("error", (error: NodeJS.ErrnoException) => {
+      outcome = stateOf(error);
+    });
+    redis.on("ready", () => {
+      // AUTH is sent in front of everything else; its refusal arrives as an error, and the first PING tells.
+      redis.call("PING").then(
+        () => this.#up(redis),
+        (error: Error) => (replyMeansUp(error) ? this.#up(redis) : this.#denied(redis)),
+      );
+    });
+    redis.on("end", () => {
+      if (this.#redis === redis) this.#lost(outcome);
+    });
+    redis.connect().catch(() => {
+      // told by "error" and "end"
+    });
+  }
+
+  #up(redis: Redis): void {
+    if (this.#redis !== redis || this.#closed) return;
+    this.#attempt = 0;
+    this.#everUp = true;
+    this.options.onUp?.(redis);
+    this.#set("up");
+  }
+
+  #denied(redis: Redis): void {
+    if (this.#redis !== redis) return;
+    this.#redis = undefined;
+    redis.disconnect();
+    this.#lost("denied");
+  }
+
+  /** The first retry after a loss is immediate: a refusal then says that the process is gone, an answer that only the connection was. */
+  #lost(outcome: LinkState): void {
+    if (this.#closed) return;
+    const fresh = this.#state === "up";
+    this.#redis?.disconnect();
+    this.#redis = undefined;
+    this.#set(fresh ? "connecting" : outcome);
+    const wait = RETRY_MS[Math.min(this.#attempt, RETRY_MS.length - 1)] ?? 200;
+    this.#attempt += 1;
+    this.#timer = setTimeout(() => this.#connect(), wait);
+  }
+
+  #set(state: LinkState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#since = Date.now();
+    this.#changed();
+  }
+
+  #changed(): void {
+    if (!this.#closed) this.options.onChange();
+  }
+
+  #label(): string {
+    return `${this.options.host}:${this.options.port}`;
+  }
+}
+
+/** LOADING, MASTERDOWN and their like are answers of a living server. */
+function replyMeansUp(error: Error): boolean {
+  return /^(LOADING|MASTERDOWN|BUSY|NOREPLICAS|READONLY|MISCONF)/.test(error.message);
+}
+
+/** Only a reset or a refusal says "nobody listens"; everything else may be the network. */
+function stateOf(error: NodeJS.ErrnoException): LinkState {
+  if (error.code === "ECONNREFUSED" || error.code === "ECONNRESET") return "refused";
+  if (/WRONGPASS|NOAUTH|NOPERM/.test(error.message)) return "denied";
+  return "timeout";
+}

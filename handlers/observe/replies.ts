@@ -1,0 +1,114 @@
+/** Reads the text and flat-array replies of Redis and Sentinel into facts. Pure; anything unexpected reads as absent, never as an exception. */
+import { parseBootReport } from "../../model/boot-report.ts";
+import type { Address, Monitored, PeerSeen, RedisUp, ReplicaSeen, SentinelUp } from "../../model/facts.ts";
+
+/** `key:value` lines of INFO. */
+export function infoFields(reply: unknown): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const line of String(reply).split("\n")) {
+    const at = line.indexOf(":");
+    if (at > 0 && !line.startsWith("#")) fields.set(line.slice(0, at), line.slice(at + 1).trim());
+  }
+  return fields;
+}
+
+/** A flat [key, value, key, value] reply (RESP2) as a map. */
+export function flatFields(reply: unknown): Map<string, string> {
+  const fields = new Map<string, string>();
+  if (!Array.isArray(reply)) return fields;
+  for (let at = 0; at + 1 < reply.length; at += 2) fields.set(String(reply[at]), String(reply[at + 1]));
+  return fields;
+}
+
+function number(text: string | undefined): number {
+  const value = Number(text);
+  return text === undefined || !Number.isFinite(value) ? 0 : value;
+}
+
+/** `slave0:ip=10.0.0.1,port=6379,state=online,offset=1,lag=0` */
+function replicasOf(fields: ReadonlyMap<string, string>): ReplicaSeen[] {
+  const found: ReplicaSeen[] = [];
+  for (const [key, value] of fields) {
+    if (!/^slave\d+$/.test(key)) continue;
+    const parts = new Map(value.split(",").map((part) => [part.slice(0, part.indexOf("=")), part.slice(part.indexOf("=") + 1)]));
+    found.push({
+      ip: parts.get("ip") ?? "",
+      port: number(parts.get("port")),
+      online: parts.get("state") === "online",
+      offset: number(parts.get("offset")),
+      lagS: number(parts.get("lag")),
+    });
+  }
+  return found;
+}
+
+/** `db0:keys=12,expires=0,avg_ttl=0` summed over all databases. */
+function keysOf(fields: ReadonlyMap<string, string>): number {
+  let keys = 0;
+  for (const [key, value] of fields) if (/^db\d+$/.test(key)) keys += number(/keys=(\d+)/.exec(value)?.[1]);
+  return keys;
+}
+
+/** INFO (default sections) and CONFIG GET replies of a redis as a fact; undefined when the INFO is not one. */
+export function redisFact(info: unknown, config: unknown): RedisUp | undefined {
+  const fields = infoFields(info);
+  const role = fields.get("role");
+  if (role === undefined) return undefined;
+  const parameters = flatFields(config);
+  const report = parseBootReport(parameters.get("syslog-ident") ?? "");
+  parameters.delete("syslog-ident");
+  const isMaster = role === "master";
+  const host = fields.get("master_host");
+  const linkUp = fields.get("master_link_status") === "up";
+  return {
+    state: "up",
+    role: isMaster ? "master" : "replica",
+    master: isMaster || host === undefined ? undefined : { ip: host, port: number(fields.get("master_port")) },
+    linkUp,
+    syncing: fields.get("master_sync_in_progress") === "1",
+    loading: fields.get("loading") === "1" || fields.get("async_loading") === "1",
+    offset: isMaster ? number(fields.get("master_repl_offset")) : number(fields.get("slave_repl_offset")),
+    replid: fields.get("master_replid") ?? "",
+    replid2: fields.get("master_replid2") ?? "",
+    keys: keysOf(fields),
+    parameters: Object.fromEntries(parameters),
+    runId: fields.get("run_id") ?? "",
+    replicas: replicasOf(fields),
+    report,
+    linkDownMs: isMaster || linkUp ? 0 : Math.max(0, number(fields.get("master_link_down_since_seconds"))) * 1000,
+  };
+}
+
+function peers(reply: unknown): PeerSeen[] {
+  if (!Array.isArray(reply)) return [];
+  return reply.map((entry) => {
+    const fields = flatFields(entry);
+    return {
+      runId: fields.get("runid") ?? "",
+      ip: fields.get("ip") ?? "",
+      port: number(fields.get("port")),
+      flags: (fields.get("flags") ?? "").split(","),
+    };
+  });
+}
+
+/** Replies of SENTINEL MYID, INFO sentinel, SENTINEL MASTER / SENTINELS / REPLICAS. `master` is an Error where the group is not watched. */
+export function sentinelFact(myId: unknown, info: unknown, master: unknown, sentinels: unknown, replicas: unknown): SentinelUp {
+  const fields = flatFields(master);
+  const address: Address = { ip: fields.get("ip") ?? "", port: number(fields.get("port")) };
+  const monitored: Monitored | undefined =
+    address.ip === ""
+      ? undefined
+      : {
+          address,
+          configEpoch: number(fields.get("config-epoch")),
+          quorum: number(fields.get("quorum")),
+          downAfterMs: number(fields.get("down-after-milliseconds")),
+          failoverTimeoutMs: number(fields.get("failover-timeout")),
+          parallelSyncs: number(fields.get("parallel-syncs")),
+          flags: (fields.get("flags") ?? "").split(","),
+          sentinels: peers(sentinels),
+          replicas: peers(replicas),
+        };
+  return { state: "up", myId: String(myId), tilt: infoFields(info).get("sentinel_tilt") === "1", master: monitored };
+}

@@ -1,0 +1,62 @@
+/** A Service object of the API server as a fact. Pure; a record that can't be read counts as absent. */
+import type { Service } from "../../kube/types.ts";
+import type { MasterRecord, ServiceFact } from "../../model/facts.ts";
+import { MARK, REQUEST } from "../../model/names.ts";
+
+export function serviceFact(service: Service): ServiceFact | undefined {
+  const { name, uid, resourceVersion, annotations = {} } = service.metadata ?? {};
+  if (name === undefined || uid === undefined || resourceVersion === undefined) return undefined;
+  const handover = annotations[REQUEST.handover];
+  const promote = annotations[REQUEST.promote];
+  return {
+    name,
+    uid,
+    resourceVersion,
+    selector: service.spec?.selector ?? {},
+    record: asRecord(parse(annotations[MARK.master])),
+    history: asHistory(parse(annotations[MARK.history])),
+    halted: annotations[MARK.halted],
+    requests: { ...(handover === undefined ? {} : { handover }), ...(promote === undefined ? {} : { promote }) },
+  };
+}
+
+function parse(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function asHistory(value: unknown): MasterRecord[] {
+  return Array.isArray(value) ? value.flatMap((one) => asRecord(one) ?? []) : [];
+}
+
+/** Anything that lacks a field is not a record: a person edited it. */
+export function asRecord(value: unknown): MasterRecord | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const field = (name: string): unknown => Reflect.get(value, name);
+  const text = (name: string): string | undefined => {
+    const found = field(name);
+    return typeof found === "string" ? found : undefined;
+  };
+  const [pod, uid, instance, ip, since, reason] = ["pod", "uid", "instance", "ip", "since", "reason"].map(text);
+  const epoch = field("epoch");
+  if (pod === undefined || uid === undefined || instance === undefined || ip === undefined || since === undefined)
+    return undefined;
+  if (reason === undefined || typeof epoch !== "number") return undefined;
+  const volume = text("volume");
+  const replid = text("replid");
+  return {
+    pod,
+    uid,
+    instance,
+    ip,
+    since,
+    reason,
+    epoch,
+    ...(volume === undefined ? {} : { volume }),
+    ...(replid === undefined ? {} : { replid }),
+  };
+}
