@@ -1,0 +1,21 @@
+/**
+ * What the demo and the tests use of the cluster tool. Every function works on the cluster called "redis-ha" unless another
+ * name is given, and throws an error that says what to do when that cluster does not run.
+ */
+export { containerPid, containerProcesses } from "./containers.ts";
+export { DEFAULT_NAME, down, type UpOptions, up } from "./lifecycle.ts";
+export {
+  auditLogPath,
+  type Choice,
+  heal,
+  kubeconfigPath,
+  kubectl,
+  load,
+  nodeCommand,
+  nodeExec,
+  nodeNames,
+  partition,
+  poweroff,
+  poweron,
+} from "./operate.ts";
+export { type RunOptions, type RunResult, waitFor } from "./process.ts";

@@ -1,0 +1,74 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { connectApi } from "./api.ts";
+import { type Layout, nodeOf } from "./layout.ts";
+import { DEFAULT_NAME } from "./lifecycle.ts";
+import type { Choice } from "./operate.ts";
+import { runningLayout } from "./state.ts";
+
+type ContainerStatus = { name: string; containerID?: string; state?: { running?: object } };
+type Pod = {
+  spec: { nodeName?: string };
+  status: { containerStatuses?: ContainerStatus[]; initContainerStatuses?: ContainerStatus[] };
+};
+
+/** The process id, on the host, of the first process of a running container (sidecars too), to kill or stop it from a test. */
+export async function containerPid(namespace: string, pod: string, container: string, choice: Choice = {}): Promise<number> {
+  const layout = runningLayout(choice.name ?? DEFAULT_NAME);
+  const { node, id } = await findContainer(layout, namespace, pod, container);
+  const file = join(nodeOf(layout, node).dir, "run/containerd/io.containerd.runtime.v2.task/k8s.io", id, "init.pid");
+  if (!existsSync(file)) throw new Error(`container ${container} of ${namespace}/${pod} does not run on ${node} any more`);
+  return Number(readFileSync(file, "utf8"));
+}
+
+/** All processes of a running container with their command lines, the first process first. */
+export async function containerProcesses(
+  namespace: string,
+  pod: string,
+  container: string,
+  choice: Choice = {},
+): Promise<{ pid: number; command: string[] }[]> {
+  const first = await containerPid(namespace, pod, container, choice);
+  const group = readFileSync(`/proc/${first}/cgroup`, "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
+  const [, , path = ""] = group.find(([, controllers]) => controllers === "freezer") ?? group.find(([id]) => id === "0") ?? [];
+  const root = existsSync("/sys/fs/cgroup/freezer") ? "/sys/fs/cgroup/freezer" : "/sys/fs/cgroup";
+  const ids = readFileSync(join(root, path, "cgroup.procs"), "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(Number);
+  return ids.sort((one, other) => one - other).map((pid) => ({ pid, command: commandOf(pid) }));
+}
+
+function commandOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+  } catch {
+    return [];
+  }
+}
+
+async function findContainer(
+  layout: Layout,
+  namespace: string,
+  name: string,
+  container: string,
+): Promise<{ node: string; id: string }> {
+  const api = connectApi(layout);
+  try {
+    const pod = await api.get<Pod>(`/api/v1/namespaces/${namespace}/pods/${name}`);
+    if (pod === undefined) throw new Error(`no pod ${namespace}/${name}`);
+    const all = [...(pod.status.containerStatuses ?? []), ...(pod.status.initContainerStatuses ?? [])];
+    const status = all.find((candidate) => candidate.name === container);
+    const id = status?.containerID?.split("//")[1];
+    if (pod.spec.nodeName === undefined || id === undefined || status?.state?.running === undefined) {
+      throw new Error(
+        `container ${container} of ${namespace}/${name} does not run; there are ${all.map((one) => one.name).join(", ") || "none"}`,
+      );
+    }
+    return { node: pod.spec.nodeName, id };
+  } finally {
+    api.close();
+  }
+}

@@ -1,0 +1,105 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Binaries } from "./build/all.ts";
+import { killCgroup } from "./cgroups.ts";
+import { insideMachine, logOf, startInside } from "./daemons.ts";
+import { innerServer, writeKubeconfig } from "./kubeconfig.ts";
+import { type Layout, type NodeMachine, POD_NETWORK } from "./layout.ts";
+import { cniConfig, containerdConfig, kubeletConfig } from "./node-config.ts";
+import { run, waitFor } from "./process.ts";
+
+const SOCKET_TIMEOUT_MS = 20_000;
+const IMPORT_TIMEOUT_MS = 120_000;
+
+/**
+ * A node has a mount namespace of its own, in which /run and /var/log are its own folders: all its programs use their usual
+ * paths, nothing of them appears on the host, and its mounts vanish with its last process as on a real machine.
+ */
+const OWN_MOUNTS = 'mount --make-rshared / && mount --bind "$1/run" /run && mount --bind "$1/log" /var/log && shift && exec "$@"';
+
+/** The socket of a node's containerd, as the host sees it. */
+export function containerdSocket(node: NodeMachine): string {
+  return join(node.dir, "run", "containerd", "containerd.sock");
+}
+
+/** Starts containerd on a node and waits until it answers; returns its process id, whose mounts are the node's. */
+export async function startContainerd(layout: Layout, binaries: Binaries, node: NodeMachine): Promise<number> {
+  // As after a real boot, /run is empty.
+  rmSync(join(node.dir, "run"), { recursive: true, force: true });
+  for (const name of ["run", "log", "cni", "containerd", "kubelet", "volumes"])
+    mkdirSync(join(node.dir, name), { recursive: true });
+  const config = join(node.dir, "containerd.toml");
+  writeFileSync(config, containerdConfig(node, binaries));
+  writeFileSync(join(node.dir, "cni", "10-pods.conflist"), cniConfig(node));
+  const containerd = [join(binaries.containerd, "containerd"), "--config", config];
+  const ownMounts = ["unshare", "--mount", "--propagation", "private", "sh", "-c", OWN_MOUNTS, "sh", node.dir];
+  const path = [binaries.containerd, binaries.runc];
+  const pid = await startInside(layout, node, [...ownMounts, ...containerd], { name: "containerd", path });
+  const log = logOf(layout, node, "containerd");
+  await waitFor({ what: `containerd on ${node.name}`, timeoutMs: SOCKET_TIMEOUT_MS, everyMs: 50, log }, async () => {
+    const answers = existsSync(containerdSocket(node)) && (await ctr(binaries, node, ["version"], true));
+    return answers ? true : undefined;
+  });
+  return pid;
+}
+
+async function ctr(binaries: Binaries, node: NodeMachine, args: readonly string[], allowFailure = false): Promise<boolean> {
+  const program = join(binaries.containerd, "ctr");
+  const all = ["--address", containerdSocket(node), "--namespace", "k8s.io", ...args];
+  return (await run(program, all, { allowFailure, timeoutMs: IMPORT_TIMEOUT_MS })).code === 0;
+}
+
+/** Brings the images of docker-archives onto a node. */
+export async function importImages(binaries: Binaries, node: NodeMachine, archives: readonly string[]): Promise<void> {
+  for (const archive of archives) await ctr(binaries, node, ["images", "import", archive]);
+}
+
+/** Starts the kubelet and kube-proxy of a node, in the mounts of its containerd. */
+export async function startKubelet(layout: Layout, binaries: Binaries, node: NodeMachine, containerdPid: number): Promise<void> {
+  const kubeconfig = join(node.dir, "kubelet.kubeconfig");
+  writeKubeconfig(layout, node.name, innerServer(layout), kubeconfig);
+  const config = join(node.dir, "kubelet.json");
+  writeFileSync(config, JSON.stringify(kubeletConfig(layout, node), null, 2));
+  const inside = { mountsOf: containerdPid };
+  await startInside(
+    layout,
+    node,
+    [
+      join(binaries.kubernetes, "kubelet"),
+      `--config=${config}`,
+      `--kubeconfig=${kubeconfig}`,
+      `--root-dir=${join(node.dir, "kubelet")}`,
+      `--cert-dir=${join(node.dir, "kubelet", "pki")}`,
+      `--node-ip=${node.address}`,
+      `--hostname-override=${node.name}`,
+    ],
+    inside,
+  );
+  const proxyKubeconfig = join(node.dir, "kube-proxy.kubeconfig");
+  writeKubeconfig(layout, "kube-proxy", innerServer(layout), proxyKubeconfig);
+  await startInside(
+    layout,
+    node,
+    [
+      join(binaries.kubernetes, "kube-proxy"),
+      `--kubeconfig=${proxyKubeconfig}`,
+      `--hostname-override=${node.name}`,
+      "--proxy-mode=iptables",
+      `--cluster-cidr=${POD_NETWORK}`,
+      // The table of connections is the whole machine's; its size is not a node's to change.
+      "--conntrack-max-per-core=0",
+    ],
+    inside,
+  );
+}
+
+/** Ends every process of a node at one stroke, as when its power fails; its disk stays. */
+export async function killNode(node: NodeMachine): Promise<void> {
+  await killCgroup(node.cgroup);
+}
+
+/** Runs a command inside a node's network until it ends, with its output returned. */
+export async function runInside(node: NodeMachine, command: readonly string[], timeoutMs: number): Promise<string> {
+  const [program = "", ...args] = insideMachine(node, command);
+  return (await run(program, args, { timeoutMs })).stdout;
+}
