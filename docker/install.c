@@ -2,7 +2,7 @@
  * The init container redis-ha-boot: copies the boot scripts into the volume that the pod's containers share.
  * One static program, so that the image holds nothing else: no shell, no libraries.
  *
- *   install [FROM [TO]]     FROM /boot, TO $REDIS_HA_HOME or /redis-ha; the scripts go to TO/bin
+ *   install [TO [FROM]]     TO /redis-ha, FROM /boot; the scripts go to TO/bin
  *
  * Each file is written beside its name and renamed, so that a script that runs at that moment is never changed under it.
  */
@@ -81,9 +81,8 @@ static int copy_folder(const char *from, const char *to) {
 }
 
 int main(int count, char **words) {
-  const char *from = count > 1 ? words[1] : "/boot";
-  const char *home = count > 2 ? words[2] : getenv("REDIS_HA_HOME");
-  if (home == NULL || *home == '\0') home = "/redis-ha";
+  const char *home = count > 1 ? words[1] : "/redis-ha";
+  const char *from = count > 2 ? words[2] : "/boot";
   char path[PATH_MAX];
   umask(0);
   join(path, home, "bin");

@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # user_settings and report come from server.sh
 # The configuration of a redis: the user's file, standard input and command line options as the server itself would read them, then our lines.
 
 # options_to_lines ARGUMENT…: command line options as configuration lines, by the rules of redis 7's main(): `--name` begins a line if the line before

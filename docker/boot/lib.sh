@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2034 # used by those who read this file
 # What the boot scripts share: names, log lines, bounded calls, and the question to the sentinels "who is master?".
 # POSIX sh (dash, busybox ash) with only what the official redis and valkey images have. The names mirror model/names.ts; a unit test compares them.
 
@@ -73,13 +74,7 @@ quote() {
 # The addresses behind the sentinel Service, without our own.
 sentinel_addresses() {
   [ -n "${REDIS_HA_SENTINEL_HOST:-}" ] || return 0
-  found=$(timeout 1 getent ahosts "$REDIS_HA_SENTINEL_HOST" 2>/dev/null)
-  # 124 and 143: the time was up (coreutils, busybox); then a second try would only double it
-  case $? in
-  0 | 124 | 143) ;;
-  *) found=$(timeout 1 getent hosts "$REDIS_HA_SENTINEL_HOST" 2>/dev/null) ;;
-  esac
-  printf '%s\n' "$found" | awk -v own="$HA_POD_IP" 'NF && $1 != own && !seen[$1]++ { print $1 }'
+  timeout 1 getent ahosts "$REDIS_HA_SENTINEL_HOST" 2>/dev/null | awk -v own="$HA_POD_IP" 'NF && $1 != own && !seen[$1]++ { print $1 }'
 }
 
 # ask_sentinel ADDRESS: one line `EPOCH IP PORT OTHERS ADDRESS QUORUM DOWN_AFTER FAILOVER_TIMEOUT PARALLEL_SYNCS`,

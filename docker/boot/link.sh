@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # ask_real PROGRAM ARGUMENT…: runs the image's PROGRAM, with the paths of our server wrappers replaced by those of the servers they stand for.
-# shellcheck source=docker/boot/lib.sh
+# shellcheck source=lib.sh
 . "${REDIS_HA_HOME:-/redis-ha}/bin/lib.sh"
 
 ask_real() {

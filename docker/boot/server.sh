@@ -1,11 +1,11 @@
 # shellcheck shell=sh
 # Instead of redis-server or valkey-server: makes the configuration, starts the watcher beside it, and becomes the real server.
 # Law 1: it never starts as master, whatever its configuration, arguments, data or the sentinels' word.
-# shellcheck source=docker/boot/lib.sh
+# shellcheck source=lib.sh
 . "${REDIS_HA_HOME:-/redis-ha}/bin/lib.sh"
-# shellcheck source=docker/boot/config.sh
+# shellcheck source=config.sh
 . "$HA_BIN/config.sh"
-# shellcheck source=docker/boot/watch.sh
+# shellcheck source=watch.sh
 . "$HA_BIN/watch.sh"
 
 server=${REDIS_HA_SERVER:-$(real_program "$HA_SERVER_NAME")} || die "$HA_SERVER_NAME is not in PATH"
@@ -20,17 +20,22 @@ for word in "$@"; do
 done
 
 version=$("$server" --version | sed -nE 's/.*v=([0-9]+)\.([0-9]+).*/\1 \2/p')
-[ -n "$version" ] && [ $((${version% *} * 100 + ${version#* })) -ge 602 ] ||
+if [ -z "$version" ] || [ $((${version% *} * 100 + ${version#* })) -lt 602 ]; then
   die "this server is version '${version:-unknown}'; redis-ha needs Redis 6.2 or newer, or Valkey"
+fi
 
 folder=$HA_HOME/redis
 file=$folder/redis.conf
 mask=$(umask)
 umask 077
 [ -d "$folder" ] || mkdir -p "$folder" || die "cannot make $folder"
-draft=$folder/.redis.conf.$$
-rm -f "$draft" "$folder/.options.$$"
+draft=$folder/.user.conf
+final=$folder/.redis.conf
+rm -f "$draft" "$final" "$folder/started"
 : >"$draft" || die "cannot write to $folder as user $(id -u): is the volume mounted read-only?"
+# For the guard of bin/redis: the server is started through us.
+: >"$folder/started"
+[ -z "${REDIS_HA_GUARD:-}" ] || kill "$REDIS_HA_GUARD" 2>/dev/null
 
 # The user's file, standard input, options: in the order in which the server reads them.
 input=no
@@ -86,13 +91,15 @@ if [ "$master_port" = "$HA_NOBODY_PORT" ] && [ -n "$(cli 1 "$HA_NOBODY_HOST" "$H
   die "refused: something answers on $HA_NOBODY_HOST:$HA_NOBODY_PORT, where nobody may be: a waiting replica would copy its data"
 fi
 
-LC_ALL=C sed -E 's/^[[:space:]]*["'\'']?([rR][eE][pP][lL][iI][cC][aA]|[sS][lL][aA][vV][eE])[oO][fF]["'\'']?[[:space:]]/# redis-ha: &/' "$draft" >"$folder/.options.$$" &&
-  our_lines "$master_ip" "$master_port" >>"$folder/.options.$$" &&
-  chmod 600 "$folder/.options.$$" &&
-  mv -f "$folder/.options.$$" "$file" || die "cannot write $file"
+# A replicaof of the user's would lose against ours anyway; as a comment it confuses nobody.
+{
+  LC_ALL=C sed -E 's/^[[:space:]]*["'\'']?([rR][eE][pP][lL][iI][cC][aA]|[sS][lL][aA][vV][eE])[oO][fF]["'\'']?[[:space:]]/# redis-ha: &/' "$draft" &&
+    our_lines "$master_ip" "$master_port"
+} >"$final" || die "cannot write $final"
+mv -f "$final" "$file" || die "cannot write $file"
 rm -f "$draft"
 umask "$mask"
 
 watch_server $$ </dev/null &
-unset HA_SERVER_NAME REDIS_HA_SERVER
+unset HA_SERVER_NAME REDIS_HA_SERVER REDIS_HA_GUARD
 exec "$server" "$file"

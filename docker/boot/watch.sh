@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2154 # server, stale, master_ip and master_port come from server.sh
 # The helper beside a redis: keeps a waiting server quiet, gives reads back when it follows a master, and is the back-stop where no handlers run.
 # It never makes its own server a master.
 

@@ -3,7 +3,7 @@
  * and run with their own loader and libraries, so that nothing is installed on the machine.
  */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -83,10 +83,51 @@ async function describe(name: "redis" | "valkey", folder: string): Promise<Serve
   return { name, version, server, cli: join(bin, `${name}-cli`), bin };
 }
 
-/** Downloads the packages of one server and its libraries with apt (own lists, own cache, nothing installed), unpacks them and writes the wrappers. */
+/** One static program, as `sh`, `awk`, `sed` and so on of an Alpine image. Its full path. */
+export async function busyboxBinary(): Promise<string> {
+  const folder = join(cache, "bookworm-busybox");
+  const program = join(folder, "busybox");
+  if (await exists(program)) return program;
+  await mkdir(cache, { recursive: true });
+  return lock(async () => {
+    if (await exists(program)) return program;
+    await assemble(folder, async (work) => {
+      await unpack(["busybox-static"], "bookworm", work);
+      const { stdout } = await run("find", [join(work, "root"), "-name", "busybox", "-type", "f", "-perm", "-u+x"]);
+      const found = stdout.trim().split("\n").at(0);
+      if (found === undefined || found === "") throw new Error("the package busybox-static has no busybox");
+      await rename(found, join(work, "busybox"));
+      await rm(join(work, "root"), { recursive: true });
+    });
+    return program;
+  });
+}
+
 async function fetchServer(name: "redis" | "valkey", suite: string, folder: string): Promise<void> {
+  await assemble(folder, async (work) => {
+    const architecture = await unpack([`${name}-server`, `${name}-tools`], suite, work);
+    await wrap(name, work, folder, architecture);
+    await writeFile(join(work, "done"), "");
+  });
+}
+
+/** Makes a folder of the cache in one step: it is there as a whole or not at all. */
+async function assemble(folder: string, fill: (work: string) => Promise<void>): Promise<void> {
   const work = `${folder}.${process.pid}`;
   await rm(work, { recursive: true, force: true });
+  await mkdir(work, { recursive: true });
+  try {
+    await fill(work);
+    await rm(folder, { recursive: true, force: true });
+    await rename(work, folder);
+  } catch (error) {
+    await rm(work, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Downloads packages and the libraries that they need with apt (own lists, own cache, nothing installed), and unpacks them to work/root. */
+async function unpack(wanted: readonly string[], suite: string, work: string): Promise<string> {
   const { sites, architecture } = await mirrors();
   const lists = join(work, "apt");
   for (const part of ["lists/partial", "cache/archives/partial", "parts", "debs"])
@@ -102,30 +143,20 @@ async function fetchServer(name: "redis" | "valkey", suite: string, folder: stri
     ["APT::Get::List-Cleanup", "0"],
     ["APT::Sandbox::User", "root"],
   ].flatMap(([key, value]) => ["-o", `${key}=${value}`]);
-  await writeFile(join(lists, "sources.list"), sites.map((site) => `deb [trusted=yes] ${site} ${suite} main\n`).join(""));
-  try {
-    await run("apt-get", [...options, "update"], { cwd: lists });
-    const wanted = [`${name}-server`, `${name}-tools`];
-    const plan = await run("apt-get", [...options, "install", "--simulate", "--no-install-recommends", ...wanted], {
-      maxBuffer: 1 << 24,
-    });
-    const packages = [...plan.stdout.matchAll(/^Inst (\S+) \((\S+)/gm)]
-      .filter(([, pkg]) => pkg !== undefined && (wanted.includes(pkg) || /^(lib|lua)/.test(pkg)))
-      .map(([, pkg, version]) => `${pkg}=${version}`);
-    await run("apt-get", [...options, "download", ...packages], { cwd: join(lists, "debs") });
-    const root = join(work, "root");
-    await mkdir(root, { recursive: true });
-    for (const deb of await readdir(join(lists, "debs"))) await run("dpkg-deb", ["-x", join(lists, "debs", deb), root]);
-    await rm(lists, { recursive: true });
-    await wrap(name, work, folder, architecture);
-    await run(join(work, "bin", `${name}-server`), ["--version"]).catch(() => undefined);
-    await writeFile(join(work, "done"), "");
-    await rm(folder, { recursive: true, force: true });
-    await rename(work, folder);
-  } catch (error) {
-    await rm(work, { recursive: true, force: true });
-    throw error;
-  }
+  await writeFile(join(lists, "sources.list"), sites.map((site) => `deb ${site} ${suite} main\n`).join(""));
+  await run("apt-get", [...options, "update"], { cwd: lists });
+  const plan = await run("apt-get", [...options, "install", "--simulate", "--no-install-recommends", ...wanted], {
+    maxBuffer: 1 << 24,
+  });
+  const packages = [...plan.stdout.matchAll(/^Inst (\S+) \((\S+)/gm)]
+    .filter(([, pkg]) => pkg !== undefined && (wanted.includes(pkg) || /^(lib|lua)/.test(pkg)))
+    .map(([, pkg, version]) => `${pkg}=${version}`);
+  await run("apt-get", [...options, "download", ...packages], { cwd: join(lists, "debs") });
+  const root = join(work, "root");
+  await mkdir(root, { recursive: true });
+  for (const deb of await readdir(join(lists, "debs"))) await run("dpkg-deb", ["-x", join(lists, "debs", deb), root]);
+  await rm(lists, { recursive: true });
+  return architecture;
 }
 
 /** Scripts in bin/ that start the programs with their own loader; the paths in them are those after the rename. */
@@ -192,7 +223,6 @@ async function lock<T>(act: () => Promise<T>): Promise<T> {
 }
 
 async function ownerLives(file: string): Promise<boolean> {
-  const { readFile } = await import("node:fs/promises");
   const pid = Number.parseInt(await readFile(file, "utf8").catch(() => ""), 10);
   return Number.isFinite(pid) && (await exists(`/proc/${pid}`));
 }
@@ -202,5 +232,6 @@ async function exists(path: string): Promise<boolean> {
 }
 
 if (import.meta.main) {
+  console.log(await busyboxBinary());
   for (const binary of await serverBinaries()) console.log(`${binary.name} ${binary.version} ${binary.server}`);
 }
