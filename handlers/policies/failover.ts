@@ -8,6 +8,8 @@ import { highestEpoch, majority, monitoring, nameOf, type RedisMember, redisUp, 
 
 /** Replicas that lost their link longer before the master was lost than this are stale: fresher data may exist elsewhere, ms. */
 const STALE_LINK_MS = 15_000;
+/** An unanswered master is told to people after this time, ms. */
+const TELL_AFTER_MS = 1000;
 
 /**
  * Proof of death (design, "failover"): our connection closed and a new one is refused, AND a second witness: a replica whose link to the master is
@@ -59,7 +61,7 @@ export const failover: Policy = (context): Step => {
   // A handler that died between REPLICAOF NO ONE and the sentinels' agreement left a master that nobody names: finish that one.
   const begun = redisUp(facts).filter(({ redis, member }) => redis.role === "master" && !redis.loading && !member.pod.orphan);
   const candidates = begun.length > 0 ? begun : preferStaying(rank(facts, fit, true));
-  if (proof === undefined) return unproven(truth.member, truth.address.ip);
+  if (proof === undefined) return unproven(context, truth.member, truth.address.ip);
   if (!facts.leading) return { actions: [], state: "masterless" };
   if (candidates.length === 0) return NOTHING; // `recover` decides
   if (sentinelElecting(facts) || facts.at < memory.promoteNotBefore) {
@@ -102,7 +104,9 @@ function preferStaying(ranked: readonly RedisMember[]): RedisMember[] {
   return top.length > 0 ? top : [...ranked];
 }
 
-function unproven(member: MemberFact | undefined, ip: string): Step {
+function unproven({ facts, memory }: Context, member: MemberFact | undefined, ip: string): Step {
+  // Right after a loss the next attempt to connect is still under way: nothing to tell yet.
+  if (facts.at - (memory.lostAt ?? facts.at) < TELL_AFTER_MS) return { actions: [], state: "masterless" };
   const message = `master ${member === undefined ? ip : nameOf(member)} does not answer, which is no proof of its death; Sentinel's own detection decides`;
   return { actions: [], notices: [{ reason: REASON.WaitingForSentinel, message }], state: "masterless" };
 }
