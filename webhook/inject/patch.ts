@@ -2,7 +2,7 @@
  * JSON patch operations, built by hand and in order. Never a typed re-marshal, which would strip the fields of newer Kubernetes versions, and never a
  * diff, which renames every container after an inserted one.
  */
-import type { Json } from "../json.ts";
+import { asArray, asObject, type Json } from "../json.ts";
 
 export type Operation =
   | { readonly op: "add" | "replace"; readonly path: string; readonly value: Json }
@@ -21,23 +21,23 @@ export class Patch {
   readonly #made = new Set<string>();
 
   /**
-   * Sets a key of a map that may be absent or null.
+   * Sets a key of a map that may be absent or null (or of a wrong type, which the API server never sends).
    * @param existing what the map is in the object as it came
    */
   set(path: Path, existing: unknown, key: string, value: Json): void {
-    if (this.#isAbsent(path, existing)) this.#add(path, {});
+    if (this.#isAbsent(path, asObject(existing))) this.#add(path, {});
     this.#add([...path, key], value);
   }
 
   /** Appends to a list that may be absent or null; the user's order is kept. */
   append(path: Path, existing: unknown, value: Json): void {
-    if (this.#isAbsent(path, existing)) this.#add(path, [value]);
+    if (this.#isAbsent(path, asArray(existing))) this.#add(path, [value]);
     else this.#add([...path, "-"], value);
   }
 
   /** Inserts into a list that may be absent or null; what is there moves back. */
   insert(path: Path, existing: unknown, index: number, value: Json): void {
-    if (this.#isAbsent(path, existing)) this.#add(path, [value]);
+    if (this.#isAbsent(path, asArray(existing))) this.#add(path, [value]);
     else this.#add([...path, index], value);
   }
 
@@ -55,7 +55,7 @@ export class Patch {
 
   /** True the first time only: afterwards this patch has made it. */
   #isAbsent(path: Path, existing: unknown): boolean {
-    if (existing !== undefined && existing !== null) return false;
+    if (existing !== undefined) return false;
     const key = pointer(path);
     if (this.#made.has(key)) return false;
     this.#made.add(key);

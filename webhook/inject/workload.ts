@@ -38,7 +38,7 @@ export function injectWorkload(value: unknown, context: WorkloadContext): Inject
   if (errors.length > 0) warnings.push("redis-ha: this object has errors from before; its new pods will be refused");
 
   const patch = new Patch();
-  if (at(workload, ...TEMPLATE) === undefined && Object.keys(copied).length > 0)
+  if (asObject(at(workload, ...TEMPLATE)) === undefined && Object.keys(copied).length > 0)
     patch.set(["spec", "template"], {}, "metadata", {});
   for (const [key, text] of Object.entries(copied)) {
     if (template.annotations[key] !== text)
