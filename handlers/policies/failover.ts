@@ -4,7 +4,17 @@ import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
 import { inLine, rank, willStay } from "./successor.ts";
-import { highestEpoch, majority, monitoring, nameOf, type RedisMember, redisUp, sameAddress, sentinelElecting } from "./view.ts";
+import {
+  addressOf,
+  highestEpoch,
+  majority,
+  monitoring,
+  nameOf,
+  type RedisMember,
+  redisUp,
+  sameAddress,
+  sentinelElecting,
+} from "./view.ts";
 
 /** Replicas that lost their link longer before the master was lost than this are stale: fresher data may exist elsewhere, ms. */
 const STALE_LINK_MS = 15_000;
@@ -61,6 +71,8 @@ export const failover: Policy = (context): Step => {
   // A handler that died between REPLICAOF NO ONE and the sentinels' agreement left a master that nobody names: finish that one.
   const begun = redisUp(facts).filter(({ redis, member }) => redis.role === "master" && !redis.loading && !member.pod.orphan);
   const candidates = begun.length > 0 ? begun : preferStaying(rank(facts, fit, true));
+  const elected = electedBySentinel(context);
+  if (elected !== undefined) return elected;
   if (proof === undefined) return unproven(context, truth.member, truth.address.ip);
   if (!facts.leading) return { actions: [], state: "masterless" };
   if (candidates.length === 0) return NOTHING; // `recover` decides
@@ -97,6 +109,52 @@ export const failover: Policy = (context): Step => {
     stop: true,
   };
 };
+
+/**
+ * A sentinel leader has promoted its candidate, which says so itself, and will tell the others up to a second later (facts/sentinel.md section 1).
+ * Told on in its own epoch, so that all sentinels agree now and the leader's death changes nothing ("FH", facts/promotion.md 1c).
+ * Only while the old master does not answer: a living one is left to the confirmed truth and the fence.
+ */
+function electedBySentinel({ facts, truth }: Context): Step | undefined {
+  if (truth.kind !== "named" || facts.hint === undefined || truth.member?.redis?.state === "up") return undefined;
+  const { hint } = facts;
+  const found = redisUp(facts).find(
+    ({ member, redis }) => redis.role === "master" && sameAddress(addressOf(member), hint.address),
+  );
+  if (found === undefined || found.redis.loading || found.member.pod.orphan) return undefined;
+  const epoch = Math.max(facts.epochHeard, truth.epoch + 1);
+  const message = `Sentinel elected ${nameOf(found.member)} in epoch ${epoch}`;
+  const reason = REASON.FailoverBySentinel;
+  const pod = found.member.pod;
+  if (!facts.leading) {
+    const { replid } = found.redis;
+    return {
+      actions: [{ kind: "route", pod, epoch, reason, replid, recordOnly: false, previous: truth.address }],
+      state: "masterless",
+      stop: true,
+    };
+  }
+  return {
+    actions: [
+      {
+        kind: "promote",
+        cause: "failover",
+        candidates: [found.member],
+        old: truth.address,
+        votes: 0,
+        epoch,
+        others: redisUp(facts)
+          .filter((one) => one !== found && one.redis.role === "replica")
+          .map(({ member }) => member),
+        sentinels: monitoring(facts).map(({ member }) => member),
+        reason,
+        message,
+      },
+    ],
+    state: "masterless",
+    stop: true,
+  };
+}
 
 /** Equal offsets: the ranking has put those that stay first already; a terminating one is taken only when it is the only one. */
 function preferStaying(ranked: readonly RedisMember[]): RedisMember[] {
