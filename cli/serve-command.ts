@@ -1,0 +1,57 @@
+/** The flags of `redis-ha serve`. */
+
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { LogLevel } from "../report/log.ts";
+import { type InjectFlags, injectOptions } from "../webhook/config.ts";
+
+export interface ServeFlags extends InjectFlags {
+  webhook: boolean;
+  handlers: boolean;
+  namespace: string;
+  watchNamespace?: string;
+  adminPort: number;
+  webhookPort: number;
+  drainMs: number;
+  logLevel: LogLevel;
+  kubeconfig?: string;
+  context?: string;
+}
+
+/** The levels of report/log.ts; repeated so that `--help` need not load the logger. */
+const LEVELS: LogLevel[] = ["trace", "debug", "info", "warn", "error", "silent"];
+
+export function serveCommand(): Command {
+  const command = new Command("serve")
+    .description("run the webhook and the handlers (in the cluster; flags run them apart)")
+    .option("--no-webhook", "do not answer admissions")
+    .option("--no-handlers", "do not look after groups")
+    .addOption(
+      new Option("--namespace <name>", "where redis-ha itself lives: its Secret and its Lease")
+        .env("POD_NAMESPACE")
+        .default("redis-ha-system"),
+    )
+    .addOption(new Option("--watch-namespace <name>", "look after groups of this namespace only").env("REDIS_HA_WATCH_NAMESPACE"))
+    // No variables for ports: Kubernetes itself sets REDIS_HA_WEBHOOK_PORT where a Service has that name, and to an address.
+    .addOption(
+      new Option("--admin-port <port>", "plain HTTP: /healthz /readyz /metrics /groups").default(8080).argParser(wholeNumber),
+    )
+    .addOption(new Option("--webhook-port <port>", "HTTPS, for the API server").default(8443).argParser(wholeNumber))
+    .addOption(
+      new Option("--drain-ms <ms>", "on SIGTERM, answer for so long while asking callers to connect elsewhere")
+        .default(2000)
+        .argParser(wholeNumber),
+    )
+    .addOption(new Option("--log-level <level>").choices(LEVELS).default("info").env("REDIS_HA_LOG_LEVEL"))
+    .option("--kubeconfig <file>", "instead of the pod's service account")
+    .option("--context <name>", "of the kubeconfig");
+  for (const option of injectOptions()) command.addOption(option);
+  return command.action(async (flags: ServeFlags) => {
+    const { runServer } = await import("./run.ts");
+    await runServer(flags);
+  });
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("use a whole number.");
+  return Number(text);
+}
