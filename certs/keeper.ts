@@ -62,6 +62,7 @@ export const dnsNames = (service: string, namespace: string): string[] => [
 const RETRY_MS = { first: 100, most: 5000 } as const;
 /** More writes in a row than any change needs: something fights with us, or a clock is wrong. Then slowly. */
 const MANY_WRITES = 4;
+const MANY_CONFLICTS = 10;
 
 export function keepCertificates(options: KeeperOptions): CertificateKeeper {
   const { kube, namespace, log } = options;
@@ -134,6 +135,7 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
 
   async function run(): Promise<void> {
     let retryMs: number = RETRY_MS.first;
+    let conflicts = 0;
     while (!stopping.signal.aborted) {
       woken = false;
       wake = Promise.withResolvers();
@@ -141,10 +143,13 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
       try {
         pauseMs = await round();
         retryMs = RETRY_MS.first;
+        conflicts = 0;
       } catch (error) {
         // Another replica was faster: look again at once. Anything else is no reason to stop serving what we have.
-        if (isConflict(error)) pauseMs = Math.random() * 50;
-        else {
+        if (isConflict(error) && conflicts < MANY_CONFLICTS) {
+          conflicts += 1;
+          pauseMs = Math.random() * 50;
+        } else {
           log.warn({ err: error }, "could not look after the certificates");
           pauseMs = retryMs;
           retryMs = Math.min(retryMs * 2, RETRY_MS.most);

@@ -37,7 +37,7 @@ export function createPublication(monotonicMs: () => number = () => performance.
 export async function publish(kube: Kube, configuration: MutatingWebhookConfiguration, bundle: string): Promise<void> {
   const caBundle = Buffer.from(bundle).toString("base64");
   const operations: PatchOperation[] = [
-    { op: "test", path: "/metadata/resourceVersion", value: configuration.metadata?.resourceVersion },
+    { op: "replace", path: "/metadata/resourceVersion", value: configuration.metadata?.resourceVersion },
     ...(configuration.webhooks ?? []).map(
       (_webhook, index): PatchOperation => ({ op: "add", path: `/webhooks/${index}/clientConfig/caBundle`, value: caBundle }),
     ),

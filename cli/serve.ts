@@ -53,7 +53,7 @@ export async function serve(flags: ServeFlags, { log, metrics, kube = connect(fl
   kube.keepWarm();
 
   const startWebhook = async (): Promise<void> => {
-    parts.certified = await serveWebhook({ flags, kube, reporter, log, metrics, draining: () => draining });
+    parts.certified = await serveWebhook({ flags, kube, reporter, log, metrics });
   };
   const startGroups = async (): Promise<void> => {
     const { namespace, watchNamespace } = flags;
@@ -73,6 +73,7 @@ export async function serve(flags: ServeFlags, { log, metrics, kube = connect(fl
       await parts.handlers?.stop();
       if (parts.certified) {
         // Callers keep their connections: each is asked to go with its next answer, and only then is the port closed.
+        parts.certified.webhook.drain();
         await sleep(flags.drainMs);
         await parts.certified.webhook.app.close();
         await parts.certified.keeper.stop();
@@ -96,11 +97,10 @@ interface WebhookParts {
   reporter: Reporter;
   log: Logger;
   metrics: Metrics;
-  draining: () => boolean;
 }
 
 /** Waits for the first certificate, then listens; later ones are put in place under the open connections. */
-async function serveWebhook({ flags, kube, reporter, log, metrics, draining }: WebhookParts): Promise<Certified> {
+async function serveWebhook({ flags, kube, reporter, log, metrics }: WebhookParts): Promise<Certified> {
   let webhook: Webhook | undefined;
   let latest: ServingPair | undefined;
   const keeper = keepCertificates({
@@ -122,9 +122,6 @@ async function serveWebhook({ flags, kube, reporter, log, metrics, draining }: W
     metrics: registerWebhookMetrics(metrics.registry),
   });
   webhook = created;
-  created.app.addHook("onSend", async (_request, reply) => {
-    if (draining()) reply.header("connection", "close");
-  });
   await listen(created.app, flags.webhookPort);
   return { keeper, webhook: created };
 }

@@ -46,7 +46,7 @@ export interface Kube {
   create<T>(path: string, body: unknown, options?: RequestOptions): Promise<T>;
   /** PUT. Conditional when body.metadata.resourceVersion is set. */
   replace<T>(path: string, body: unknown, options?: RequestOptions): Promise<T>;
-  /** RFC 6902. Make it conditional with a first operation {op: "test", path: "/metadata/resourceVersion", value}. */
+  /** RFC 6902. Conditional with an operation {op: "replace", path: "/metadata/resourceVersion", value}: the server compares. */
   jsonPatch<T>(path: string, operations: readonly PatchOperation[], options?: RequestOptions): Promise<T>;
   /** RFC 7386. Conditional when body.metadata.resourceVersion is set. null removes a key; lists are replaced whole. */
   mergePatch<T>(path: string, body: unknown, options?: RequestOptions): Promise<T>;

@@ -21,7 +21,7 @@ const hasStatus = (error: unknown, status: number): boolean => error instanceof 
 /** The object does not exist. */
 export const isNotFound = (error: unknown): boolean => hasStatus(error, 404);
 
-/** Somebody was faster: the resourceVersion moved, the name is taken, or a JSON patch's `test` operation did not hold (422). */
+/** Somebody was faster: the resourceVersion moved, the name is taken, or a JSON patch did not apply (422). */
 export const isConflict = (error: unknown): boolean => hasStatus(error, 409) || isFailedTest(error);
 
 /** The watch's or list's resourceVersion is too old. */
@@ -38,10 +38,14 @@ export const isUnavailable = (error: unknown): boolean =>
 export const isTimeout = (error: unknown): boolean =>
   error instanceof KubeError && (error.reason === "Timeout" || error.status === 504);
 
-/** The API server answers a JSON patch whose `test` failed with 422 and no field causes, or with the library's own words. */
-function isFailedTest(error: unknown): boolean {
-  return error instanceof KubeError && error.status === 422 && /test(ing)? .*(failed|value)|testing path/i.test(error.message);
-}
+/**
+ * A JSON patch that does not apply (a `test` that fails, a path that is not there) gets 422 and nothing but this sentence: the object is not
+ * as the patch supposed. Objects that break a rule get 422 too, but are told which.
+ */
+const isFailedTest = (error: unknown): boolean =>
+  error instanceof KubeError &&
+  error.status === 422 &&
+  error.message.endsWith("the server rejected our request due to an error in our request");
 
 /** Shapes the body of a failed answer (a Status object, or some proxy's text) into a KubeError. */
 export function errorFromAnswer(what: string, status: number, body: string, retryAfter: string | undefined): KubeError {

@@ -90,11 +90,11 @@ describe("requests", () => {
     expect(predicate(await failed(kube.get("/x")))).toBe(true);
   });
 
-  test("a failed test of a JSON patch is a conflict, another invalid patch is not", async () => {
-    let message = "testing path /metadata/resourceVersion failed: test failed";
+  test("a JSON patch that does not apply is a conflict, an object that breaks a rule is not", async () => {
+    let message = "the server rejected our request due to an error in our request";
     await serve((_request, response) => void response.writeHead(422).end(JSON.stringify({ reason: "Invalid", message })));
     expect(isConflict(await failed(kube.jsonPatch("/x", [])))).toBe(true);
-    message = "the server rejected our request due to an error in our request";
+    message = 'Service "x" is invalid: spec.ports: Required value';
     expect(isConflict(await failed(kube.jsonPatch("/x", [])))).toBe(false);
   });
 
