@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Access, inClusterAccess, kubeconfigAccess } from "./access.ts";
+import { type Access, inClusterAccess } from "./access.ts";
 import { errorFromAnswer } from "./error.ts";
 import { type LineStream, streamLines } from "./stream.ts";
 import { createTransport, type RawRequest } from "./transport.ts";
@@ -138,7 +138,10 @@ export function connectKube(options: ConnectOptions = {}): Kube {
 async function findAccess(options: ConnectOptions): Promise<Access> {
   if (options.access) return options.access;
   const inPod = options.kubeconfig === undefined && options.context === undefined ? inClusterAccess() : undefined;
-  return inPod ?? kubeconfigAccess(options.kubeconfig, options.context);
+  if (inPod) return inPod;
+  // Loaded only where it is used: never in a pod.
+  const { kubeconfigAccess, kubeconfigFiles } = await import("./kubeconfig.ts");
+  return kubeconfigAccess(options.kubeconfig === undefined ? kubeconfigFiles() : [options.kubeconfig], options.context);
 }
 
 function rawRequest(wanted: KubeRequest, defaultTimeoutMs: number): RawRequest {
