@@ -11,7 +11,10 @@ export function podFact(pod: Pod, nodeGoing: (node: string) => boolean): PodFact
   if (name === undefined || uid === undefined || instance === undefined) return undefined;
   const { settings } = parseSettings(annotations, labels);
   const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
-  const redis = containers.find((container) => container.command?.[0] === INJECTED.redisCommand);
+  // The webhook writes the container's name back; the command may since have been wrapped by somebody else's injector.
+  const redis =
+    containers.find((container) => container.name === settings.container) ??
+    containers.find((container) => container.command?.[0] === INJECTED.redisCommand);
   const status = pod.status?.containerStatuses?.find((one) => one.name === redis?.name);
   const gate = pod.status?.conditions?.find((condition) => condition.type === IN_SYNC_GATE);
   const slot = Number.parseInt(annotations[MARK.sentinelSlot] ?? "", 10);
