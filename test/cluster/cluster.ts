@@ -3,6 +3,7 @@
  * name is given, and throws an error that says what to do when that cluster does not run.
  */
 export { containerPid, containerProcesses } from "./containers.ts";
+export { buildProjectImages, type ProjectImage, projectImageName } from "./images/project.ts";
 export { DEFAULT_NAME, down, type UpOptions, up } from "./lifecycle.ts";
 export {
   auditLogPath,

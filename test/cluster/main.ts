@@ -2,6 +2,7 @@ import { argv, env, exit, stderr, stdout } from "node:process";
 import { Command } from "commander";
 import { buildBinaries } from "./build/all.ts";
 import { allImages, imageArchive } from "./images/catalog.ts";
+import { buildProjectImages } from "./images/project.ts";
 import { DEFAULT_NAME, down, up } from "./lifecycle.ts";
 import { heal, kubeconfigPath, kubectlCommand, load, nodeCommand, partition, poweroff, poweron } from "./operate.ts";
 import { runAttached } from "./process.ts";
@@ -87,6 +88,13 @@ program
   .description("make the images that need no registry, and print their names and files")
   .action(async (names: string[]) => {
     for (const image of names.length === 0 ? allImages() : names) stdout.write(`${image} ${await imageArchive(image)}\n`);
+  });
+
+program
+  .command("project-images")
+  .description("bundle the program and build the project's own images; prints their names and files, which `load` takes")
+  .action(async () => {
+    for (const { name, archive } of await buildProjectImages()) stdout.write(`${name} ${archive}\n`);
   });
 
 program.parseAsync(argv).catch((error: unknown) => {

@@ -6,6 +6,7 @@ import { buildPause } from "../build/node-tools.ts";
 import { SOURCES } from "../paths.ts";
 import { PAUSE_IMAGE } from "../versions.ts";
 import { writeArchive } from "./archive.ts";
+import { makeBusyboxImage, makeDebianImage, makeNodeImage } from "./bases.ts";
 import { makeServerImage, type Server } from "./servers.ts";
 
 type Recipe = {
@@ -15,7 +16,7 @@ type Recipe = {
 };
 
 /** Changes whenever the images would come out different without a change of their names. */
-const REVISION = 1;
+const REVISION = 2;
 
 function server(name: string, what: Server, tags: readonly string[]): Recipe {
   const all = [name, ...tags].map((tag) => `docker.io/${what.flavour === "redis" ? "library" : "valkey"}/${what.flavour}:${tag}`);
@@ -24,6 +25,13 @@ function server(name: string, what: Server, tags: readonly string[]): Recipe {
     what: `image ${all[0]} from Debian ${what.suite} (about 40 s)`,
     make: async (target, log) => await makeServerImage(what, all, target, log),
   };
+}
+
+type Make = (tags: readonly string[], target: string, log: string) => Promise<void>;
+
+function base(name: string, others: readonly string[], make: Make, origin: string): Recipe {
+  const tags = [name, ...others].map((tag) => `docker.io/library/${tag}`);
+  return { tags, what: `image ${tags[0]} ${origin}`, make: async (target, log) => await make(tags, target, log) };
 }
 
 /** The images that can be made without a registry, by the file name of their archive. */
@@ -38,6 +46,14 @@ const CATALOG: Readonly<Record<string, Recipe>> = {
   "redis-8": server("8", { flavour: "redis", suite: "trixie" }, ["8.0"]),
   "valkey-8": server("8", { flavour: "valkey", suite: "trixie" }, ["8.1"]),
   "valkey-9": server("9", { flavour: "valkey", suite: "forky" }, ["9.1"]),
+  "debian-bookworm-slim": base("debian:bookworm-slim", [], makeDebianImage, "from Debian bookworm (about 25 s)"),
+  "node-24": base(
+    "node:24-bookworm-slim",
+    ["node:24-slim"],
+    makeNodeImage,
+    "from Debian bookworm and the npm package node (about 30 s)",
+  ),
+  busybox: base("busybox:1.35", ["busybox:latest"], makeBusyboxImage, "from Debian's busybox-static"),
 };
 
 /** The names of all images that the tool makes. */
@@ -61,7 +77,7 @@ export async function imageArchive(image: string): Promise<string> {
     throw new Error(`no image ${name} here; known are ${allImages().join(", ")}; or give the tar file of a docker-archive`);
   }
   const [file, recipe] = found;
-  return await cached({ path: `images/${file}-${recipeHash(recipe)}.tar`, what: recipe.what, make: recipe.make });
+  return await cached({ path: `images/${file}-${recipeHash(recipe)}.tar`, what: recipe.what, make: recipe.make, kept: 2 });
 }
 
 function recipeHash(recipe: Recipe): string {

@@ -1,8 +1,9 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SOURCES } from "../paths.ts";
 import { run } from "../process.ts";
 import { writeArchive } from "./archive.ts";
+import { disableProtectedMode } from "./protected-mode.ts";
 import { debianRootfs } from "./rootfs.ts";
 
 export type Server = { flavour: "redis" | "valkey"; suite: string };
@@ -10,6 +11,8 @@ export type Server = { flavour: "redis" | "valkey"; suite: string };
 const TOOLS = ["server", "cli", "sentinel", "benchmark", "check-aof", "check-rdb"];
 /** The user's number in the official images; volumes that were written by them keep working. */
 const UID = "999";
+/** For a group of another package that sits on that number. */
+const SPARE_GID = "899";
 
 /** Builds an image of Redis or Valkey from Debian's packages that behaves like the official one. */
 export async function makeServerImage(server: Server, tags: readonly string[], target: string, log: string): Promise<void> {
@@ -17,6 +20,7 @@ export async function makeServerImage(server: Server, tags: readonly string[], t
   const root = `${target}-root`;
   await debianRootfs(suite, [`${flavour}-server`, `${flavour}-tools`], root, log);
   await renumberUser(root, flavour, log);
+  await disableProtectedMode(root, flavour, log);
   linkCommands(root, flavour);
   const entrypoint = readFileSync(join(SOURCES, "images", "files", "docker-entrypoint.sh"), "utf8");
   const script = join(root, "usr/local/bin/docker-entrypoint.sh");
@@ -31,11 +35,15 @@ export async function makeServerImage(server: Server, tags: readonly string[], t
     Volumes: { "/data": {} },
   };
   await writeArchive(root, tags, config, target, log);
-  rmSync(root, { recursive: true });
 }
 
 /** Debian gives the server's user the next free number; the official images always 999. */
 async function renumberUser(root: string, user: string, log: string): Promise<void> {
+  const other = readFileSync(join(root, "etc/group"), "utf8")
+    .split("\n")
+    .map((line) => line.split(":"))
+    .find(([name, , id]) => id === UID && name !== user)?.[0];
+  if (other !== undefined) await run("chroot", [root, "groupmod", "--gid", SPARE_GID, other], { log });
   await run("chroot", [root, "groupmod", "--gid", UID, user], { log });
   await run("chroot", [root, "usermod", "--uid", UID, "--gid", UID, "--home", "/data", user], { log });
   mkdirSync(join(root, "data"), { recursive: true });
