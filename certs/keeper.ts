@@ -116,10 +116,10 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
       return writes < MANY_WRITES ? 0 : RETRY_MS.most;
     }
     writes = 0;
-    const leaf = planServing(inspection.leaf.value, serving, published, config, nowMs);
+    const newest = inspection.leaf.value;
+    const leaf = planServing(newest, serving, published, config, nowMs);
     if (leaf && leaf !== serving) serve(leaf);
-    const heldBackMs =
-      leaf === inspection.leaf.value ? pollMs : config.propagationMs - published.ageMs(inspection.leaf.value.issuer);
+    const heldBackMs = leaf?.cert === newest.cert ? pollMs : config.propagationMs - published.ageMs(newest.issuer);
     return Math.min(Math.max(Math.min(plan.atMs - nowMs, heldBackMs), 20), pollMs);
   }
 

@@ -1,6 +1,7 @@
 /** The flags of `redis-ha serve`. */
 
 import { Command, InvalidArgumentError, Option } from "commander";
+import { DEFAULT_CERT_CONFIG } from "../certs/plan.ts";
 import type { LogLevel } from "../report/log.ts";
 import { type InjectFlags, injectOptions } from "../webhook/config.ts";
 
@@ -12,6 +13,9 @@ export interface ServeFlags extends InjectFlags {
   adminPort: number;
   webhookPort: number;
   drainMs: number;
+  caLifeMs: number;
+  leafLifeMs: number;
+  propagationMs: number;
   logLevel: LogLevel;
   kubeconfig?: string;
   context?: string;
@@ -41,6 +45,17 @@ export function serveCommand(): Command {
         .default(2000)
         .argParser(wholeNumber),
     )
+    .addOption(
+      new Option("--ca-life-ms <ms>", "of the webhook's own CA").default(DEFAULT_CERT_CONFIG.caLifeMs).argParser(wholeNumber),
+    )
+    .addOption(
+      new Option("--leaf-life-ms <ms>", "of its certificate").default(DEFAULT_CERT_CONFIG.leafLifeMs).argParser(wholeNumber),
+    )
+    .addOption(
+      new Option("--propagation-ms <ms>", "from publishing a new CA to using it")
+        .default(DEFAULT_CERT_CONFIG.propagationMs)
+        .argParser(wholeNumber),
+    )
     .addOption(new Option("--log-level <level>").choices(LEVELS).default("info").env("REDIS_HA_LOG_LEVEL"))
     .option("--kubeconfig <file>", "instead of the pod's service account")
     .option("--context <name>", "of the kubeconfig");
@@ -52,6 +67,6 @@ export function serveCommand(): Command {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("use a whole number.");
+  if (!/^\d{1,12}$/.test(text)) throw new InvalidArgumentError("use a whole number.");
   return Number(text);
 }

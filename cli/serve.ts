@@ -106,6 +106,7 @@ async function serveWebhook({ flags, kube, reporter, log, metrics }: WebhookPart
   const keeper = keepCertificates({
     kube,
     namespace: flags.namespace,
+    config: { caLifeMs: flags.caLifeMs, leafLifeMs: flags.leafLifeMs, propagationMs: flags.propagationMs },
     onPair: (pair) => {
       webhook?.reloadCertificates(pair);
       latest = pair;

@@ -130,6 +130,15 @@ describe("keepCertificates", () => {
     await vi.waitFor(() => expect(bundle()).toBe(one.pairs[0]?.ca), { interval: 5 });
   });
 
+  test("with nothing to do it asks nothing", async () => {
+    replica();
+    await ready();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const before = api.seen.length;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(api.seen.slice(before)).toEqual([]);
+  });
+
   test("a pair that cannot be served is tried again, the old one stays", async () => {
     let broken = true;
     const served: string[] = [];

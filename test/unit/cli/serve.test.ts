@@ -19,6 +19,9 @@ const FLAGS = {
   adminPort: 0,
   webhookPort: 0,
   drainMs: 100,
+  caLifeMs: 86_400_000,
+  leafLifeMs: 86_400_000,
+  propagationMs: 100,
   logLevel: "silent",
 } as const;
 
