@@ -1,17 +1,15 @@
 /** Sentinels: a stable identity per slot, and what a replaced one learns from its peers. */
 import { createHash } from "node:crypto";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
 import { Bed, GROUP, PASSWORD, type Pod, until } from "./bed.ts";
 
 let servers: readonly ServerBinary[] = [];
-let bed: Bed;
 beforeAll(async () => {
   servers = await serverBinaries();
 });
-afterEach(() => bed.close());
 
 const idOf = (what: string): string => createHash("sha1").update(`${GROUP}/${what}`).digest("hex");
 const conf = (pod: Pod): Promise<string> => readFile(join(pod.home, "sentinel/sentinel.conf"), "utf8");
@@ -48,6 +46,9 @@ function server(name: string, version: string): ServerBinary {
 }
 
 describe("identity", () => {
+  let bed: Bed;
+  afterEach(() => bed.close());
+
   test("by the slot, also when it comes late; by the pod's uid where none comes; the environment's password is asked for", async () => {
     bed = await Bed.make(server("redis", "7.0"));
     const [early, late, none] = [await bed.pod("0"), await bed.pod(), await bed.pod()];
@@ -97,65 +98,70 @@ describe("identity", () => {
   });
 });
 
-describe.each([
+test.concurrent.each([
   ["redis", "7.0"],
   ["redis", "8.0"],
   ["valkey", "8."],
   ["valkey", "9."],
-] as const)("a replaced sentinel, %s %s", (name, version) => {
-  test("takes its predecessor's place: settings, epochs and peers, also while the master is down", async () => {
-    bed = await Bed.make(server(name, version), name === "valkey" ? "ash" : "dash");
-    const pods = [await bed.pod("0"), await bed.pod("1"), await bed.pod("2")] as const;
-    const [first, second, third] = pods;
-    await bed.publish(pods);
-    for (const pod of pods) {
-      pod.startSentinel();
-      pod.startRedis([]);
-    }
-    for (const pod of pods) await Promise.all([id(pod), pod.up()]);
-    await first.call("replicaof", "no", "one");
-    for (const pod of [second, third]) await pod.call("replicaof", first.ip, "6379");
-    await monitor(pods, first);
-    for (const pod of pods)
-      await until("everybody known", async () => {
-        const known = await pod.monitored();
-        return known["num-other-sentinels"] === "2" && known["num-slaves"] === "2";
+] as const)(
+  "a replaced sentinel, %s %s: settings, epochs and peers, also while the master is down",
+  async (name, version) => {
+    const bed = await Bed.make(server(name, version), name === "valkey" ? "ash" : "dash");
+    try {
+      const pods = [await bed.pod("0"), await bed.pod("1"), await bed.pod("2")] as const;
+      const [first, second, third] = pods;
+      await bed.publish(pods);
+      for (const pod of pods) {
+        pod.startSentinel();
+        pod.startRedis([]);
+      }
+      for (const pod of pods) await Promise.all([id(pod), pod.up()]);
+      await first.call("replicaof", "no", "one");
+      for (const pod of [second, third]) await pod.call("replicaof", first.ip, "6379");
+      await monitor(pods, first);
+      for (const pod of pods)
+        await until("everybody known", async () => {
+          const known = await pod.monitored();
+          return known["num-other-sentinels"] === "2" && known["num-slaves"] === "2";
+        });
+      expect(await first.callSentinel("sentinel", "failover", GROUP)).toEqual(["OK"]);
+      await until("the failover everywhere", async () => {
+        const all = await Promise.all(pods.map((pod) => pod.monitored()));
+        return all.every((known) => known["config-epoch"] === "1" && known.ip !== first.ip && known.flags === "master");
       });
-    expect(await first.callSentinel("sentinel", "failover", GROUP)).toEqual(["OK"]);
-    await until("the failover everywhere", async () => {
-      const all = await Promise.all(pods.map((pod) => pod.monitored()));
-      return all.every((known) => known["config-epoch"] === "1" && known.ip !== first.ip && known.flags === "master");
-    });
-    const master = (await second.monitored()).ip;
-    const seen = (await first.monitored())["config-epoch"];
+      const master = (await second.monitored()).ip;
+      const seen = (await first.monitored())["config-epoch"];
 
-    // The master dies, and a sentinel's pod goes with it: the worst moment to know nobody.
-    const dead = master === second.ip ? second : third;
-    const alive = dead === second ? third : second;
-    dead.kill();
-    const fourth = await bed.pod(dead === second ? "1" : "2");
-    await bed.publish([first, alive, fourth]);
-    fourth.startSentinel();
-    expect(await id(fourth)).toBe(idOf(dead === second ? "1" : "2"));
-    expect(await fourth.sentinel.log()).toContain(`(config-epoch ${seen}, votes up to epoch `);
-    expect(await conf(fourth)).toMatch(new RegExp(`^sentinel leader-epoch ${GROUP} 1$`, "m"));
-    expect(await fourth.monitored()).toMatchObject({
-      quorum: "2",
-      "down-after-milliseconds": "2500",
-      "failover-timeout": "9000",
-      "parallel-syncs": "3",
-    });
-    await until(
-      "a new master, agreed by all three",
-      async () => {
-        const all = await Promise.all([first, alive, fourth].map((pod) => pod.monitored()));
-        const [named] = all;
-        return named?.ip !== dead.ip && all.every((known) => known.ip === named?.ip && known["num-other-sentinels"] === "2");
-      },
-      25_000,
-    );
-    for (const pod of [first, alive, fourth])
-      expect((await pod.callSentinel("sentinel", "ckquorum", GROUP))[0]).toMatch(/^OK 3 usable/);
-    await rm(join(dead.home, "sentinel"), { recursive: true });
-  }, 60_000);
-});
+      // The master dies, and a sentinel's pod goes with it: the worst moment to know nobody.
+      const dead = master === second.ip ? second : third;
+      const alive = dead === second ? third : second;
+      dead.kill();
+      const fourth = await bed.pod(dead === second ? "1" : "2");
+      await bed.publish([first, alive, fourth]);
+      fourth.startSentinel();
+      expect(await id(fourth)).toBe(idOf(dead === second ? "1" : "2"));
+      expect(await fourth.sentinel.log()).toContain(`(config-epoch ${seen}, votes up to epoch `);
+      expect(await conf(fourth)).toMatch(new RegExp(`^sentinel leader-epoch ${GROUP} 1$`, "m"));
+      expect(await fourth.monitored()).toMatchObject({
+        quorum: "2",
+        "down-after-milliseconds": "2500",
+        "failover-timeout": "9000",
+        "parallel-syncs": "3",
+      });
+      await until(
+        "a new master, agreed by all three",
+        async () => {
+          const all = await Promise.all([first, alive, fourth].map((pod) => pod.monitored()));
+          const [named] = all;
+          return named?.ip !== dead.ip && all.every((known) => known.ip === named?.ip && known["num-other-sentinels"] === "2");
+        },
+        25_000,
+      );
+      for (const pod of [first, alive, fourth])
+        expect((await pod.callSentinel("sentinel", "ckquorum", GROUP))[0]).toMatch(/^OK 3 usable/);
+    } finally {
+      await bed.close();
+    }
+  },
+  60_000,
+);
