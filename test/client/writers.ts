@@ -1,0 +1,166 @@
+/**
+ * N writers, each with one connection: unique keys, one SET at a time, every acknowledged one remembered. At any error, also an error reply, the connection
+ * is closed and made anew; what was not acknowledged is never sent again.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { Connection, ConnectionError, ReplyError, type Target } from "./resp.ts";
+
+export interface WritersOptions extends Target {
+  /** how many writers */
+  readonly writers: number;
+  /** each waits so long after an answer before its next write, ms */
+  readonly pauseMs: number;
+  /** limit of a connection attempt and of a command, ms */
+  readonly timeoutMs: number;
+}
+
+/** What happened since the window was opened. */
+export interface Window {
+  readonly startedAt: string;
+  readonly ms: number;
+  readonly acked: number;
+  /** the longest time without an acknowledged write of any writer, ms */
+  readonly gapMs: number;
+  /** when that gap began: the time of the last write acknowledged before it */
+  readonly gapStartedAt: string;
+  readonly errors: Readonly<Record<string, number>>;
+  /** the first errors, with their times */
+  readonly firstErrors: readonly string[];
+}
+
+export interface Verdict {
+  readonly acked: number;
+  readonly missing: number;
+  readonly examples: readonly string[];
+}
+
+/** After an error a writer waits so long before it connects again, ms: not a busy loop, and no patience either. */
+const RECONNECT_MS = 10;
+const ERRORS_SHOWN = 8;
+const BATCH = 500;
+
+export class Writers {
+  readonly #options: WritersOptions;
+  readonly #run = Math.random().toString(36).slice(2, 8);
+  /** the acknowledged sequence numbers of each writer */
+  readonly #acked: number[][] = [];
+  readonly #loops: Promise<void>[] = [];
+  #stopped = false;
+  #openedAt = 0;
+  #windowAcked = 0;
+  #lastAckAt = 0;
+  #gapMs = 0;
+  #gapStartedAt = 0;
+  #errors: Record<string, number> = {};
+  #firstErrors: string[] = [];
+
+  constructor(options: WritersOptions) {
+    this.#options = options;
+    this.#open();
+    for (let writer = 0; writer < options.writers; writer += 1) {
+      this.#acked.push([]);
+      this.#loops.push(this.#write(writer));
+    }
+  }
+
+  /** What happened since the last reset. */
+  window(reset: boolean): Window {
+    const now = now_();
+    this.#seenGap(now);
+    const window: Window = {
+      startedAt: iso(this.#openedAt),
+      ms: round(now - this.#openedAt),
+      acked: this.#windowAcked,
+      gapMs: round(this.#gapMs),
+      gapStartedAt: iso(this.#gapStartedAt),
+      errors: { ...this.#errors },
+      firstErrors: this.#firstErrors,
+    };
+    if (reset) this.#open();
+    return window;
+  }
+
+  async stop(): Promise<Window> {
+    this.#stopped = true;
+    const window = this.window(false);
+    await Promise.all(this.#loops);
+    return window;
+  }
+
+  /** Asks `target` for every acknowledged key. */
+  async verify(target: Target): Promise<Verdict> {
+    const connection = await Connection.open(target, 10_000);
+    const keys = this.#acked.flatMap((numbers, writer) => numbers.map((number) => this.#key(writer, number)));
+    const missing: string[] = [];
+    try {
+      for (let start = 0; start < keys.length; start += BATCH) {
+        const batch = keys.slice(start, start + BATCH);
+        const found = await Promise.all(batch.map(async (key) => await connection.command(["EXISTS", key])));
+        missing.push(...batch.filter((_, index) => found[index] !== 1));
+      }
+    } finally {
+      connection.close();
+    }
+    return { acked: keys.length, missing: missing.length, examples: missing.slice(0, 5) };
+  }
+
+  #open(): void {
+    const now = now_();
+    this.#openedAt = now;
+    this.#lastAckAt = now;
+    this.#gapStartedAt = now;
+    this.#gapMs = 0;
+    this.#windowAcked = 0;
+    this.#errors = {};
+    this.#firstErrors = [];
+  }
+
+  #key(writer: number, number: number): string {
+    return `w:${this.#run}:${writer}:${number}`;
+  }
+
+  async #write(writer: number): Promise<void> {
+    let connection: Connection | undefined;
+    let number = 0;
+    while (!this.#stopped) {
+      try {
+        connection ??= await Connection.open(this.#options, this.#options.timeoutMs);
+        number += 1;
+        await connection.command(["SET", this.#key(writer, number), String(Date.now())]);
+        this.#acknowledged(writer, number);
+        if (this.#options.pauseMs > 0) await sleep(this.#options.pauseMs);
+      } catch (error) {
+        this.#failed(error);
+        connection?.close();
+        connection = undefined;
+        await sleep(RECONNECT_MS);
+      }
+    }
+    connection?.close();
+  }
+
+  #acknowledged(writer: number, number: number): void {
+    this.#acked[writer]?.push(number);
+    this.#windowAcked += 1;
+    const now = now_();
+    this.#seenGap(now);
+    this.#lastAckAt = now;
+  }
+
+  #seenGap(now: number): void {
+    if (now - this.#lastAckAt <= this.#gapMs) return;
+    this.#gapMs = now - this.#lastAckAt;
+    this.#gapStartedAt = this.#lastAckAt;
+  }
+
+  #failed(error: unknown): void {
+    const kind = error instanceof ReplyError || error instanceof ConnectionError ? error.kind : String(error);
+    this.#errors[kind] = (this.#errors[kind] ?? 0) + 1;
+    if (this.#firstErrors.length < ERRORS_SHOWN) this.#firstErrors.push(`${iso(now_())} ${kind}`);
+  }
+}
+
+/** ms since 1970, with fractions, never jumping back. */
+const now_ = (): number => performance.timeOrigin + performance.now();
+const iso = (ms: number): string => new Date(ms).toISOString();
+const round = (ms: number): number => Math.round(ms * 10) / 10;

@@ -1,0 +1,122 @@
+/** The neutral client (test/client) as a pod in a namespace, driven through the API server, so it works in any cluster. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { PATH } from "../../../kube/paths.ts";
+import type { Target } from "../../client/resp.ts";
+import type { Verdict, Window } from "../../client/writers.ts";
+import { type Bed, PROJECT, serverImage } from "./bed.ts";
+import { waitUntil } from "./wait.ts";
+
+export type { Target, Verdict, Window };
+
+const SOURCES = join(PROJECT, "test", "client");
+const PORT = 8099;
+const START_MS = 60_000;
+
+/** The answer to one command: the reply, or the text of the error reply. */
+export type Answer = { readonly reply: unknown } | { readonly error: string };
+
+/** The client itself could not do it: no connection, a timeout, a wrong password. */
+export class ClientFailed extends Error {
+  readonly kind: string;
+
+  constructor(kind: string, message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+export class ClientPod {
+  readonly #bed: Bed;
+  readonly #namespace: string;
+  readonly #name: string;
+
+  private constructor(bed: Bed, namespace: string, name: string) {
+    this.#bed = bed;
+    this.#namespace = namespace;
+    this.#name = name;
+  }
+
+  static async start(bed: Bed, namespace: string, name = "client"): Promise<ClientPod> {
+    const data = Object.fromEntries(
+      readdirSync(SOURCES)
+        .filter((file) => file.endsWith(".ts"))
+        .map((file) => [file, readFileSync(join(SOURCES, file), "utf8")]),
+    );
+    await bed.kube.create(`/api/v1/namespaces/${namespace}/configmaps`, {
+      metadata: { name },
+      data: { ...data, "package.json": '{"type":"module"}' },
+    });
+    await bed.kube.create(PATH.pods(namespace), manifest(name, await serverImage(bed)));
+    const client = new ClientPod(bed, namespace, name);
+    await waitUntil(`the client pod ${namespace}/${name}`, START_MS, async () => await client.#post("/ping", {}, 2000));
+    return client;
+  }
+
+  /** Commands one after the other on one connection. */
+  async commands(target: Target, commands: readonly (readonly string[])[]): Promise<Answer[]> {
+    return await this.#post<Answer[]>("/commands", { ...target, commands });
+  }
+
+  /** One command; an error reply is thrown. */
+  async command(target: Target, ...words: readonly string[]): Promise<unknown> {
+    const [answer] = await this.commands(target, [words]);
+    if (answer === undefined || "error" in answer) throw new Error(`${words.join(" ")}: ${answer?.error ?? "no answer"}`);
+    return answer.reply;
+  }
+
+  async startWriters(target: Target, options: { writers?: number; pauseMs?: number } = {}): Promise<void> {
+    await this.#post("/writers/start", { ...target, writers: 4, pauseMs: 5, timeoutMs: 1000, ...options });
+  }
+
+  /** What happened since the last reset. */
+  async window(reset = false): Promise<Window> {
+    return await this.#post<Window>("/writers/window", { reset });
+  }
+
+  async stopWriters(): Promise<Window> {
+    return await this.#post<Window>("/writers/stop", {});
+  }
+
+  async verify(target: Target): Promise<Verdict> {
+    return await this.#post<Verdict>("/writers/verify", target, 60_000);
+  }
+
+  async #post<T>(path: string, body: unknown, timeoutMs = 15_000): Promise<T> {
+    const proxy = `/api/v1/namespaces/${this.#namespace}/pods/${this.#name}:${PORT}/proxy${path}`;
+    const answer = await this.#bed.kube.request<T | { failed: string; kind: string }>({
+      method: "POST",
+      path: proxy,
+      body,
+      timeoutMs,
+    });
+    if (typeof answer === "object" && answer !== null && "failed" in answer) throw new ClientFailed(answer.kind, answer.failed);
+    return answer as T;
+  }
+}
+
+function manifest(name: string, image: string): object {
+  return {
+    metadata: { name, labels: { app: name } },
+    spec: {
+      restartPolicy: "Never",
+      terminationGracePeriodSeconds: 1,
+      enableServiceLinks: false,
+      automountServiceAccountToken: false,
+      securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: "RuntimeDefault" } },
+      containers: [
+        {
+          name: "client",
+          image,
+          imagePullPolicy: "IfNotPresent",
+          command: ["/usr/local/bin/node", "--disable-warning=ExperimentalWarning", "/client/main.ts", String(PORT)],
+          ports: [{ containerPort: PORT }],
+          resources: { requests: { cpu: "50m", memory: "64Mi" } },
+          securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] }, readOnlyRootFilesystem: true },
+          volumeMounts: [{ name: "client", mountPath: "/client", readOnly: true }],
+        },
+      ],
+      volumes: [{ name: "client", configMap: { name } }],
+    },
+  };
+}

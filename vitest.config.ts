@@ -1,0 +1,31 @@
+import { defineConfig } from "vitest/config";
+
+/**
+ * The test projects; `npm test` runs them in this order (scripts/test.ts). One alone: `npx vitest run --project unit`.
+ * unit: no process and no network beyond this machine's loopback. boot: the scripts with real servers. cluster: everything, on real Kubernetes.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: "unit",
+          include: ["test/{unit,scenarios,simulation}/**/*.test.ts"],
+          testTimeout: 20_000,
+        },
+      },
+      "test/boot/vitest.config.ts",
+      {
+        test: {
+          name: "cluster",
+          include: ["test/e2e/**/*.test.ts"],
+          globalSetup: ["test/e2e/lib/setup.ts"],
+          // One cluster on one machine: side by side the tests would measure each other.
+          fileParallelism: false,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
