@@ -28,8 +28,9 @@ export function injectWorkload(value: unknown, context: WorkloadContext): Inject
   const old = asObject(context.oldObject);
   const warnings: string[] = [];
   const copied = toCopy(workload, old, warnings);
-  const pod = injectPod(templatePod(workload, copied), context);
-  const errors = [...checkSelector(workload), ...pod.errors];
+  const removed = toRemove(workload, old);
+  const pod = injectPod(templatePod(workload, copied, removed), context);
+  const errors = [...checkSelector(workload), ...pod.errors, ...leftOver(workload, removed)];
   const known = old === undefined ? [] : errorsOf(old, context);
   // An object that was wrong before may be updated in other respects (scaled, labelled by a controller), as Kubernetes itself does it.
   const fresh = errors.filter((error) => !known.includes(error));
@@ -43,6 +44,10 @@ export function injectWorkload(value: unknown, context: WorkloadContext): Inject
   for (const [key, text] of Object.entries(copied)) {
     if (template.annotations[key] !== text)
       patch.set([...TEMPLATE, "annotations"], at(workload, ...TEMPLATE, "annotations"), key, text);
+  }
+  for (const key of removed) {
+    patch.remove([...TEMPLATE, "annotations", key]);
+    warnings.push(removalWarning(key));
   }
   return { operations: patch.operations, warnings, errors: [], auditAnnotations: pod.auditAnnotations };
 }
@@ -64,6 +69,33 @@ function toCopy(workload: JsonObject, old: JsonObject | undefined, warnings: str
   return copied;
 }
 
+/**
+ * The copies of wishes that were taken back (`kubectl annotate deployment cache redis-ha.io/cluster-`): without this nobody could go back the way they
+ * came. A value that the template has of its own stays.
+ */
+function toRemove(workload: JsonObject, old: JsonObject | undefined): string[] {
+  if (old === undefined) return [];
+  const template = mapsOf(at(workload, ...TEMPLATE)).annotations;
+  const before = mapsOf(at(old, ...TEMPLATE)).annotations;
+  const wishes = wishesOf(workload);
+  return Object.entries(wishesOf(old)).flatMap(([key, wish]) =>
+    wishes[key] === undefined && template[key] === wish && before[key] === wish ? key : [],
+  );
+}
+
+/** Without its cluster the rest has no meaning; who wants to leave is told what else to remove. */
+function leftOver(workload: JsonObject, removed: readonly string[]): string[] {
+  if (!removed.includes(ANNOTATION.cluster)) return [];
+  const left = Object.keys(wishesOf(workload));
+  const words = left.map((key) => `${key}-`).join(" ");
+  return left.length === 0 ? [] : [`to leave the group, remove in the same change: ${words}`];
+}
+
+function removalWarning(key: string): string {
+  if (key === ANNOTATION.cluster) return `${key}: removed from the pod template too; new pods will be plain and leave the group`;
+  return `${key}: removed from the pod template too`;
+}
+
 /** The settings on the workload's own metadata; `cluster` and `role` also as labels. */
 function wishesOf(workload: JsonObject): StringMap {
   const { annotations, labels } = mapsOf(at(workload, "metadata"));
@@ -76,9 +108,10 @@ function wishesOf(workload: JsonObject): StringMap {
 }
 
 /** The pod that the workload would make. */
-function templatePod(workload: JsonObject, copied: StringMap): JsonObject {
+function templatePod(workload: JsonObject, copied: StringMap, removed: readonly string[]): JsonObject {
   const metadata = asObject(at(workload, ...TEMPLATE));
-  const annotations = { ...asObject(field(metadata, "annotations")), ...unknownOf(workload), ...copied };
+  const kept = Object.entries(asObject(field(metadata, "annotations")) ?? {}).filter(([key]) => !removed.includes(key));
+  const annotations = { ...Object.fromEntries(kept), ...unknownOf(workload), ...copied };
   return { metadata: { ...metadata, annotations }, spec: at(workload, "spec", "template", "spec") };
 }
 
@@ -89,7 +122,7 @@ function unknownOf(workload: JsonObject): StringMap {
 }
 
 function errorsOf(workload: JsonObject, context: InjectContext): string[] {
-  return [...checkSelector(workload), ...injectPod(templatePod(workload, toCopy(workload, undefined, [])), context).errors];
+  return [...checkSelector(workload), ...injectPod(templatePod(workload, toCopy(workload, undefined, []), []), context).errors];
 }
 
 /** The handlers change the role label of living pods: a selector on it would make the controller lose its pods and make new ones for ever. */

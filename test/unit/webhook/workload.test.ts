@@ -110,6 +110,57 @@ describe("where both say something", () => {
   });
 });
 
+describe("a wish that is taken back is taken out of the template too", () => {
+  const without = (object: JsonObject, ...keys: string[]): JsonObject => {
+    const copy = structuredClone(object) as {
+      metadata: { annotations?: Record<string, string>; labels?: Record<string, string> };
+    };
+    for (const key of keys) {
+      delete copy.metadata.annotations?.[key];
+      delete copy.metadata.labels?.[key];
+    }
+    return copy as unknown as JsonObject;
+  };
+
+  test("the cluster: the pods become plain again", () => {
+    const before = inject(workload({ annotations: cluster }, { annotations: { "example.com/other": "x" } })).object;
+    const result = inject(without(before, ANNOTATION.cluster), before);
+    expect(result.errors).toEqual([]);
+    expect(result.warnings).toEqual([expect.stringContaining("redis-ha.io/cluster: removed from the pod template too")]);
+    expect(result.warnings[0]?.length).toBeLessThanOrEqual(120);
+    expect(templateAnnotations(result.object)).toEqual({ "example.com/other": "x" });
+    expect(inject(result.object, result.object).operations).toEqual([]);
+  });
+
+  test("one setting, and a label", () => {
+    const before = inject(workload({ annotations: { [ANNOTATION.quorum]: "2" }, labels: cluster })).object;
+    const one = inject(without(before, ANNOTATION.quorum), before);
+    expect(templateAnnotations(one.object)).toEqual(cluster);
+    const all = inject(without(before, ANNOTATION.quorum, ANNOTATION.cluster), before);
+    expect(templateAnnotations(all.object)).toEqual({});
+  });
+
+  test("the cluster alone, with other settings left: refused, with what else to remove", () => {
+    const before = inject(workload({ annotations: { ...cluster, [ANNOTATION.quorum]: "2" } })).object;
+    const { errors, operations } = inject(without(before, ANNOTATION.cluster), before);
+    expect(operations).toEqual([]);
+    expect(errors).toEqual([
+      expect.stringContaining("redis-ha.io/cluster is missing"),
+      expect.stringContaining("redis-ha.io/quorum-"),
+    ]);
+  });
+
+  test("but not a value that the template has of its own, nor one that came with this very change", () => {
+    const before = workload(
+      { annotations: { ...cluster, [ANNOTATION.quorum]: "3" } },
+      { annotations: { ...cluster, [ANNOTATION.quorum]: "2" } },
+    );
+    expect(inject(without(before, ANNOTATION.quorum), before).operations).toEqual([]);
+    const moved = workload({}, { annotations: cluster });
+    expect(inject(moved, workload({ annotations: cluster })).operations).toEqual([]);
+  });
+});
+
 describe("mistakes are answered at once", () => {
   test("those of the settings and of the pods it would make", () => {
     const { errors, operations } = inject(
