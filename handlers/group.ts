@@ -16,9 +16,10 @@ import { act } from "./act/act.ts";
 import { type ActContext, type Endpoints, messageOf } from "./act/context.ts";
 import { createServices, password } from "./act/objects.ts";
 import type { Timeline } from "./act/timeline.ts";
-import { GroupLinks } from "./observe/group-links.ts";
+import { GroupLinks, type OutsiderPod } from "./observe/group-links.ts";
 import { candidateOf, epochOf, type SentinelEvent } from "./observe/sentinel-events.ts";
 import { decide, freshMemory } from "./policies/decide.ts";
+import { CLAIMED } from "./policies/route.ts";
 
 /** What the group's loop asks of the watches. */
 export interface GroupSource {
@@ -26,6 +27,8 @@ export interface GroupSource {
   /** the master Service; undefined: does not exist */
   masterService(name: string): ServiceFact | undefined;
   serviceExists(name: string): boolean;
+  /** un-injected pods of the same workloads, and the labels that those workloads select by */
+  outsiders(): Promise<{ pods: OutsiderPod[]; selector: Readonly<Record<string, string>> | undefined }>;
   settings(): GroupSettings;
   leading(): boolean;
   readonly endpoints: Endpoints;
@@ -128,7 +131,9 @@ export class Group {
     this.#links.sync(pods, this.#password?.value);
     const observed = performance.now();
     const members = await this.#links.read(pods);
-    const facts = this.#gather(members, settings);
+    const outsiders = await this.#outsiders(pods);
+    if (outsiders === undefined) return;
+    const facts = this.#gather(members, settings, outsiders);
     const decided = performance.now();
     const plan = decide(facts, this.#memory);
     this.#facts = facts;
@@ -142,7 +147,28 @@ export class Group {
     metrics.loopSeconds.observe({ phase: "act" }, (performance.now() - acting) / 1000);
   }
 
-  #gather(members: readonly MemberFact[], settings: GroupSettings): GroupFacts {
+  /** Un-injected pods matter before the bootstrap (adoption), and when every injected pod is going (release). */
+  async #outsiders(pods: readonly PodFact[]): Promise<Pick<GroupFacts, "outsiders" | "outsiderSelector"> | undefined> {
+    const { source, log, group } = this.#options;
+    const record = source.masterService(source.masterServiceName())?.record;
+    const redis = pods.filter(({ hasRedis, ended }) => hasRedis && !ended);
+    const matters =
+      record === undefined || record.reason === CLAIMED || (redis.length > 0 && redis.every(({ terminating }) => terminating));
+    try {
+      const found = matters && redis.length > 0 ? await source.outsiders() : { pods: [], selector: undefined };
+      return { outsiders: await this.#links.readOutsiders(found.pods), outsiderSelector: found.selector };
+    } catch (error) {
+      log.debug({ ...group, err: messageOf(error) }, "un-injected pods of the workload could not be listed");
+      // Not knowing whether somebody holds the data is not the same as nobody: no bootstrap in this round.
+      return record === undefined ? undefined : { outsiders: [], outsiderSelector: undefined };
+    }
+  }
+
+  #gather(
+    members: readonly MemberFact[],
+    settings: GroupSettings,
+    outsiders: Pick<GroupFacts, "outsiders" | "outsiderSelector">,
+  ): GroupFacts {
     const { source, group } = this.#options;
     const at = Date.now();
     const hint = this.#hint;
@@ -153,6 +179,7 @@ export class Group {
       leading: source.leading(),
       settings,
       members,
+      ...outsiders,
       masterService: source.masterService(source.masterServiceName()),
       hint: this.#hint === undefined ? undefined : { address: this.#hint.address, ageMs: at - this.#hint.at },
       epochHeard: this.#epochHeard,
@@ -261,6 +288,9 @@ const URGENT: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
   "sentinel-failover",
   "handover",
   "fence",
+  "copy",
+  "adopt",
+  "release",
 ]);
 const CHANGES_MASTER: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
   "route",
@@ -268,6 +298,8 @@ const CHANGES_MASTER: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
   "promote",
   "handover",
   "fence",
+  "adopt",
+  "release",
   "monitor",
   "attach",
 ]);

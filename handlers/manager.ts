@@ -150,6 +150,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
         return found === undefined ? undefined : serviceFact(found);
       },
       serviceExists: (name) => service(name) !== undefined,
+      outsiders: () => workloads.outsiders(own(), service(master())),
       involved: (): ObjectRef[] => {
         const found = service(master());
         const { name, uid } = found?.metadata ?? {};

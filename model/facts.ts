@@ -149,6 +149,8 @@ export interface ServiceFact {
   readonly selector: Readonly<Record<string, string>>;
   readonly record: MasterRecord | undefined;
   readonly history: readonly MasterRecord[];
+  /** the selector that a taken-over Service had before */
+  readonly originalSelector: Readonly<Record<string, string>> | undefined;
   readonly halted: string | undefined;
   readonly requests: { readonly handover?: string; readonly promote?: string };
 }
@@ -165,6 +167,21 @@ export interface PromotionHint {
   readonly ageMs: number;
 }
 
+/**
+ * A redis of the same workload, or behind the Service to be taken over, that the webhook has not injected: what the group is adopted from, or, when the
+ * annotation was removed, what it is given back to.
+ */
+export interface OutsiderFact {
+  readonly pod: string;
+  readonly uid: string;
+  readonly address: Address;
+  readonly createdAt: number;
+  readonly terminating: boolean;
+  readonly redis: RedisFact;
+  /** it takes commands without a password */
+  readonly open: boolean;
+}
+
 export interface GroupFacts {
   readonly group: GroupId;
   /** ms since 1970 when these facts were read */
@@ -173,6 +190,10 @@ export interface GroupFacts {
   readonly leading: boolean;
   readonly settings: GroupSettings;
   readonly members: readonly MemberFact[];
+  /** only looked for where it matters: before the bootstrap, and while the last injected pod is going */
+  readonly outsiders: readonly OutsiderFact[];
+  /** labels by which the workload selects its pods, for a Service that has to lead to un-injected ones again */
+  readonly outsiderSelector: Readonly<Record<string, string>> | undefined;
   /** undefined: does not exist (or is not yet known) */
   readonly masterService: ServiceFact | undefined;
   readonly hint: PromotionHint | undefined;

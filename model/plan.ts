@@ -1,5 +1,5 @@
 /** What a decision may ask for. The shell (handlers/act/) has one file per kind of action; nothing else changes Redis, Sentinel or Kubernetes. */
-import type { Address, MemberFact, Monitored, PodFact } from "./facts.ts";
+import type { Address, MemberFact, Monitored, OutsiderFact, PodFact } from "./facts.ts";
 import type { Reason } from "./reasons.ts";
 
 /** Moves the master Service's selector to one pod and records it there, in one conditional patch. */
@@ -56,6 +56,29 @@ export interface HandoverAction {
   readonly votes: number;
   readonly epoch: number;
   readonly cause: string;
+}
+
+/** A new, injected redis copies the data of an un-injected one of the same workload, or the other way round when the annotation was removed. */
+export interface CopyAction {
+  readonly kind: "copy";
+  readonly from: Address;
+  readonly to: Address;
+  readonly message: string;
+}
+
+/** The end of an adoption: pause, equal offsets, promote, route, demote and cut the old one. */
+export interface AdoptAction {
+  readonly kind: "adopt";
+  readonly member: MemberFact;
+  readonly outsider: OutsiderFact;
+  readonly epoch: number;
+}
+
+/** The end of a release: the same the other way round; the Service gets back its old selector. */
+export interface ReleaseAction {
+  readonly kind: "release";
+  readonly member: MemberFact;
+  readonly outsider: OutsiderFact;
 }
 
 /** Demotes a writable node that is not the master: pause, REPLICAOF, cut its clients. */
@@ -153,6 +176,9 @@ export type Action =
   | SentinelFailoverAction
   | HandoverAction
   | FenceAction
+  | CopyAction
+  | AdoptAction
+  | ReleaseAction
   | AttachAction
   | ConfigureRedisAction
   | MonitorAction

@@ -1,5 +1,6 @@
 /** Carries out one action: the only switch over their kinds. */
 import type { Action } from "../../model/plan.ts";
+import { adopt, copy, release } from "./adopt.ts";
 import type { ActContext, ActResult } from "./context.ts";
 import { fence } from "./fence.ts";
 import { handover } from "./handover.ts";
@@ -24,6 +25,12 @@ export function act(context: ActContext, action: Action): Promise<ActResult> {
       return handover(context, action);
     case "fence":
       return fence(context, action);
+    case "copy":
+      return copy(context, action);
+    case "adopt":
+      return adopt(context, action);
+    case "release":
+      return release(context, action);
     case "attach":
       return attach(context, action);
     case "configure-redis":

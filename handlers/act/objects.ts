@@ -3,11 +3,12 @@ import { randomBytes } from "node:crypto";
 import type { Kube } from "../../kube/client.ts";
 import { isConflict, isNotFound } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
-import type { Secret } from "../../kube/types.ts";
+import type { Secret, Service } from "../../kube/types.ts";
 import type { GroupId } from "../../model/facts.ts";
 import {
   LABEL,
   MANAGED_BY,
+  MARK,
   masterServiceName,
   replicasServiceName,
   SECRET_KEY,
@@ -92,7 +93,26 @@ export async function createServices(
       created.push(name);
     } catch (error) {
       if (!isConflict(error)) throw error;
+      if (name === settings.masterService) await takeOver(kube, group, name);
     }
   }
   return created;
+}
+
+/** A user's own Service becomes the master Service: it gets our label (the watches see it then), and its selector is remembered to be given back. */
+async function takeOver(kube: Kube, group: GroupId, name: string): Promise<void> {
+  const path = PATH.services(group.namespace, name);
+  const service = await kube.get<Service>(path);
+  const owner = service.metadata?.labels?.[LABEL.cluster];
+  if (owner !== undefined && owner !== group.cluster) throw new Error(`Service ${name} already belongs to the group ${owner}`);
+  await kube.mergePatch(path, {
+    metadata: {
+      resourceVersion: service.metadata?.resourceVersion,
+      labels: { [LABEL.cluster]: group.cluster },
+      annotations: {
+        [MARK.originalSelector]:
+          service.metadata?.annotations?.[MARK.originalSelector] ?? JSON.stringify(service.spec?.selector ?? {}),
+      },
+    },
+  });
 }

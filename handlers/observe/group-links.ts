@@ -1,8 +1,8 @@
 /** All connections of one group: kept in line with its pods, read together into facts. */
-import type { Address, MemberFact, PodFact, RedisFact, RedisUp, SentinelFact } from "../../model/facts.ts";
+import type { Address, MemberFact, OutsiderFact, PodFact, RedisFact, RedisUp, SentinelFact } from "../../model/facts.ts";
 import { BOOT_REPORT_PARAMETER, SENTINEL_PORT } from "../../model/names.ts";
 import { Link, LinkError } from "./link.ts";
-import { redisFact, sentinelFact } from "./replies.ts";
+import { flatFields, redisFact, sentinelFact } from "./replies.ts";
 import { listen, type SentinelEvent } from "./sentinel-events.ts";
 
 interface Member {
@@ -15,12 +15,22 @@ interface Member {
   orphanSince: number | undefined;
 }
 
+/** A pod of the same workload without our labels, as the API server tells it. */
+export type OutsiderPod = Omit<OutsiderFact, "redis" | "open">;
+
+interface Outsider {
+  readonly address: Address;
+  readonly link: Link;
+  open: boolean;
+}
+
 /** A redis whose pod object is gone is watched on for so long, ms: a forced deletion leaves it running for a while. */
 const ORPHAN_MS = 60_000;
 const CONFIG_NAMES = [BOOT_REPORT_PARAMETER, "min-replicas-to-write", "min-replicas-max-lag"];
 
 export class GroupLinks {
   readonly #members = new Map<string, Member>();
+  readonly #outsiders = new Map<string, Outsider>();
   readonly #masterName: string;
   readonly #wake: () => void;
   readonly #onEvent: (event: SentinelEvent) => void;
@@ -68,6 +78,37 @@ export class GroupLinks {
     return [...linked, ...withoutLinks];
   }
 
+  /** Opens, reads and closes the links to un-injected pods; the list is empty nearly always. */
+  async readOutsiders(pods: readonly OutsiderPod[]): Promise<OutsiderFact[]> {
+    const present = new Set(pods.map(({ uid }) => uid));
+    for (const [uid, { link }] of this.#outsiders) {
+      if (present.has(uid)) continue;
+      link.close();
+      this.#outsiders.delete(uid);
+    }
+    return Promise.all(
+      pods.map(async (pod) => {
+        let outsider = this.#outsiders.get(pod.uid);
+        if (outsider === undefined) {
+          const { ip, port } = pod.address;
+          const link = new Link({ host: ip, port, password: this.#password, name: "redis-ha", onChange: this.#wake });
+          outsider = { address: pod.address, link, open: this.#password === undefined };
+          this.#outsiders.set(pod.uid, outsider);
+        }
+        const { link } = outsider;
+        const [info, config] = await link.all([["INFO"], ["CONFIG", "GET", "requirepass"]]);
+        const redis = info instanceof Error ? undefined : redisFact(info, []);
+        outsider.open = flatFields(config).get("requirepass") === "";
+        const state = link.state === "up" || link.state === "connecting" ? "unknown" : link.state;
+        return { ...pod, redis: redis ?? { state, forMs: link.forMs, last: undefined }, open: outsider.open };
+      }),
+    );
+  }
+
+  outsiderLinkAt(address: Address): { link: Link; open: boolean } | undefined {
+    return [...this.#outsiders.values()].find((one) => one.address.ip === address.ip && one.address.port === address.port);
+  }
+
   redisLink(uid: string): Link | undefined {
     return this.#members.get(uid)?.redis;
   }
@@ -94,6 +135,8 @@ export class GroupLinks {
 
   close(): void {
     for (const [uid, member] of this.#members) this.#drop(uid, member);
+    for (const { link } of this.#outsiders.values()) link.close();
+    this.#outsiders.clear();
   }
 
   #open(pod: PodFact, ip: string): Member {

@@ -1,6 +1,7 @@
 /** decide(facts, memory) → plan: the ordered policies. No I/O, no clock, no randomness (law 3). */
 import type { GroupFacts } from "../../model/facts.ts";
 import type { Action, Memory, Notice, Plan } from "../../model/plan.ts";
+import { adopt, release } from "./adopt.ts";
 import { attach, configure, unpause } from "./attach.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { failover } from "./failover.ts";
@@ -20,11 +21,13 @@ const POLICIES: readonly Policy[] = [
   slots,
   route,
   person,
+  adopt,
   bootstrap,
   failover,
   recover,
   unpause,
   fence,
+  release,
   handover,
   attach,
   configure,

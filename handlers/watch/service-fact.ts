@@ -15,6 +15,7 @@ export function serviceFact(service: Service): ServiceFact | undefined {
     selector: service.spec?.selector ?? {},
     record: asRecord(parse(annotations[MARK.master])),
     history: asHistory(parse(annotations[MARK.history])),
+    originalSelector: asSelector(parse(annotations[MARK.originalSelector])),
     halted: annotations[MARK.halted],
     requests: { ...(handover === undefined ? {} : { handover }), ...(promote === undefined ? {} : { promote }) },
   };
@@ -27,6 +28,11 @@ function parse(text: string | undefined): unknown {
   } catch {
     return undefined;
   }
+}
+
+function asSelector(value: unknown): Record<string, string> | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
 }
 
 function asHistory(value: unknown): MasterRecord[] {

@@ -1,0 +1,71 @@
+/**
+ * Adoption: the annotation was put on a workload that already runs a plain redis with data. The new, injected pod copies it first, then takes over
+ * without loss; only then its readiness gate lets the rollout delete the old pod. And the way back, when the annotation is removed.
+ */
+import type { OutsiderFact } from "../../model/facts.ts";
+import { REASON } from "../../model/reasons.ts";
+import { NOTHING, type Policy, type Step } from "./policy.ts";
+import { CLAIMED } from "./route.ts";
+import { addressOf, highestEpoch, nameOf, type RedisMember, redisMembers, redisUp, sameAddress } from "./view.ts";
+
+const copied = ({ redis }: Pick<RedisMember, "redis">, source: { ip: string; port: number }): boolean =>
+  redis.role === "replica" && sameAddress(redis.master, source) && redis.linkUp && !redis.syncing && !redis.loading;
+
+/** Before the bootstrap: an un-injected redis of the same workload is still there. Nobody else becomes master while that is so. */
+export const adopt: Policy = ({ facts, truth }): Step => {
+  const record = facts.masterService?.record;
+  if (!facts.leading || facts.masterService === undefined || facts.outsiders.length === 0) return NOTHING;
+  if (truth.kind === "confirmed" || (record !== undefined && record.reason !== CLAIMED)) return NOTHING;
+  const source = predecessor(facts.outsiders);
+  if (source === undefined) return NOTHING;
+  if (source.redis.state !== "up") {
+    return wait(
+      `${source.pod} (${source.address.ip}), which runs without redis-ha and may hold the data, does not answer${source.redis.state === "denied" ? ": another password than the group's; use redis-ha.io/auth: secret:<name>/<key> with its own, or none" : ""}`,
+    );
+  }
+  const newcomer = redisUp(facts)
+    .filter(({ member, redis }) => redis.role === "replica" && !member.pod.terminating)
+    .sort((a, b) => a.member.pod.createdAt - b.member.pod.createdAt || (a.member.pod.name < b.member.pod.name ? -1 : 1))[0];
+  const to = newcomer === undefined ? undefined : addressOf(newcomer.member);
+  if (newcomer === undefined || to === undefined) return wait(`no injected pod answers yet; ${source.pod} serves meanwhile`);
+  if (!copied(newcomer, source.address)) {
+    const message = `${nameOf(newcomer.member)} copies the data of ${source.pod}, which runs without redis-ha`;
+    const actions = sameAddress(newcomer.redis.master, source.address)
+      ? []
+      : [{ kind: "copy" as const, from: source.address, to, message }];
+    return { actions, notices: [{ reason: REASON.Adopting, message }], state: "waiting", stop: true };
+  }
+  return {
+    actions: [{ kind: "adopt", member: newcomer.member, outsider: source, epoch: highestEpoch(facts) }],
+    state: "handover",
+    stop: true,
+  };
+};
+
+/** The oldest one that is master: what served before. */
+function predecessor(outsiders: readonly OutsiderFact[]): OutsiderFact | undefined {
+  const masters = outsiders.filter(({ redis }) => redis.state !== "up" || redis.role === "master");
+  return [...masters].sort((a, b) => a.createdAt - b.createdAt)[0];
+}
+
+/** The annotation was removed: the last injected pod goes, and an un-injected one of the same workload is there to take the data. */
+export const release: Policy = ({ facts, truth }): Step => {
+  if (!facts.leading || truth.kind !== "confirmed" || !truth.member.pod.terminating || facts.outsiders.length === 0)
+    return NOTHING;
+  if (redisMembers(facts).some(({ pod }) => !pod.terminating && !pod.orphan)) return NOTHING;
+  const heir = [...facts.outsiders].filter(({ terminating }) => !terminating).sort((a, b) => a.createdAt - b.createdAt)[0];
+  if (heir === undefined || heir.redis.state !== "up") return NOTHING;
+  if (copied({ redis: heir.redis }, truth.address)) {
+    return { actions: [{ kind: "release", member: truth.member, outsider: heir }], state: "handover", stop: true };
+  }
+  if (heir.redis.role === "master" && heir.redis.keys > truth.redis.keys) return NOTHING; // not empty: not ours to overwrite
+  const message = `${heir.pod}, which runs without redis-ha, copies the data of ${nameOf(truth.member)}: the annotation was removed`;
+  const actions = sameAddress(heir.redis.master, truth.address)
+    ? []
+    : [{ kind: "copy" as const, from: truth.address, to: heir.address, message }];
+  return { actions, notices: [{ reason: REASON.Adopting, message }], state: "handover", stop: true };
+};
+
+function wait(message: string): Step {
+  return { actions: [], notices: [{ reason: REASON.Adopting, message }], state: "waiting", stop: true };
+}
