@@ -13,6 +13,8 @@ export type Api = {
   get: <T>(path: string) => Promise<T | undefined>;
   /** Makes an object; one that exists already is left as it is. */
   create: (path: string, object: object) => Promise<void>;
+  /** Calls `wake` at every change below a path until the connection ends; what changed has to be read afterwards. */
+  watch: (path: string, wake: () => void) => Promise<void>;
   close: () => void;
 };
 
@@ -52,6 +54,15 @@ export function connectApi(layout: Layout, certificate = "admin"): Api {
       const answer = await call("POST", path, object);
       if (answer.status !== 409) expectSuccess("POST", path, answer);
     },
+    watch: async (path, wake) =>
+      await new Promise((resolve) => {
+        const outgoing = request(new URL(`${path}?watch=true`, hostServer(layout)), { agent }, (incoming) => {
+          incoming.on("data", wake);
+          incoming.on("close", resolve);
+        });
+        outgoing.on("error", () => resolve());
+        outgoing.end();
+      }),
     close: () => agent.destroy(),
   };
 }

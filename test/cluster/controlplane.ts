@@ -1,9 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { execPath } from "node:process";
 import type { Binaries } from "./build/all.ts";
 import { logOf, startInside } from "./daemons.ts";
 import { innerServer, writeKubeconfig } from "./kubeconfig.ts";
 import { API_PORT, type Layout, POD_NETWORK, SERVICE_NETWORK } from "./layout.ts";
+import { SOURCES } from "./paths.ts";
 
 const ETCD = "http://127.0.0.1:2379";
 const ETCD_PEER = "http://127.0.0.1:2380";
@@ -97,6 +99,9 @@ export async function startControllers(layout: Layout, binaries: Binaries): Prom
   const corefile = join(machine.dir, "Corefile");
   writeFileSync(corefile, corefileText(kubeconfig("coredns")));
   await startInside(layout, machine, [join(binaries.coredns, "coredns"), "-conf", corefile]);
+  const provisioner = [execPath, join(SOURCES, "volumes.ts"), layout.name];
+  // It makes folders on the nodes, so it is a process of the host; only its end belongs to the cluster.
+  await startInside(layout, machine, provisioner, { name: "volumes", hostNetwork: true });
 }
 
 /** As kubeadm writes it, without the forwarding to other servers that nothing here could reach. */

@@ -25,9 +25,11 @@ export async function startInside(
   layout: Layout,
   machine: Machine,
   command: readonly string[],
-  options: { name?: string; path?: readonly string[]; mountsOf?: number } = {},
+  options: { name?: string; path?: readonly string[]; mountsOf?: number; hostNetwork?: boolean } = {},
 ): Promise<number> {
-  const [program = "", ...args] = insideMachine(machine, command, options.mountsOf);
+  const grouped = ["sh", "-c", JOIN, "sh", daemonsFile(machine.cgroup)];
+  const line = options.hostNetwork === true ? [...grouped, ...command] : insideMachine(machine, command, options.mountsOf);
+  const [program = "", ...args] = line;
   const name = options.name ?? basename(command[0] ?? "");
   const path = [...(options.path ?? []), "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"].join(":");
   return await startDaemon(program, args, logOf(layout, machine, name), { ...cleanEnvironment(), PATH: path });

@@ -53,10 +53,11 @@ async function dnsService(api: Api): Promise<void> {
 
 /** The name of the provisioner that volumes.ts is. */
 export const PROVISIONER = "redis-ha.io/node-folders";
+export const STORAGE_CLASS = "standard";
 
 async function storageClass(api: Api): Promise<void> {
   await api.create("/apis/storage.k8s.io/v1/storageclasses", {
-    metadata: { name: "standard", annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
+    metadata: { name: STORAGE_CLASS, annotations: { "storageclass.kubernetes.io/is-default-class": "true" } },
     provisioner: PROVISIONER,
     reclaimPolicy: "Delete",
     volumeBindingMode: "WaitForFirstConsumer",
