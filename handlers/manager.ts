@@ -15,6 +15,7 @@ import { Group, type GroupSource, type GroupView } from "./group.ts";
 import { EndpointsView } from "./watch/endpoints.ts";
 import { podFact } from "./watch/pod-fact.ts";
 import { serviceFact } from "./watch/service-fact.ts";
+import { watchUninjected } from "./watch/uninjected.ts";
 import { WorkloadRefs } from "./watch/workloads.ts";
 
 export interface HandlersOptions {
@@ -25,7 +26,7 @@ export interface HandlersOptions {
   /** our own: where the Lease lives */
   readonly namespace: string;
   readonly identity: string;
-  /** only this namespace's groups; default all */
+  /** only this namespace's groups, with nothing but what a Role can grant there: nodes are not watched; default all */
   readonly watchNamespace?: string;
   readonly onReady?: () => void;
 }
@@ -89,12 +90,17 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     onEvent: (_, slice) => wakeOwner(slice)?.endpoints.changed(),
     onRestart: restarted("EndpointSlice"),
   });
-  const nodes = watchObjects<Node>({ kube, log, path: PATH.nodes(), onEvent: wakeAll, onRestart: restarted("Node") });
+  const nodes =
+    inNamespace === undefined
+      ? watchObjects<Node>({ kube, log, path: PATH.nodes(), onEvent: wakeAll, onRestart: restarted("Node") })
+      : undefined;
   const workloads = new WorkloadRefs(kube);
 
   const nodeGoing = (name: string): boolean => {
-    const node = nodes.items().get(`/${name}`);
-    return nodes.items().size > 0 && (node === undefined || node.spec?.unschedulable === true);
+    const known = nodes?.items();
+    if (known === undefined || known.size === 0) return false;
+    const node = known.get(`/${name}`);
+    return node === undefined || node.spec?.unschedulable === true;
   };
 
   function seen(pod: Pod): void {
@@ -163,7 +169,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     };
   }
 
-  await Promise.all([pods.synced, services.synced, slices.synced, nodes.synced]);
+  await Promise.all([pods.synced, services.synced, slices.synced, nodes?.synced]);
   const electing = electLeader({
     kube,
     log,
@@ -182,6 +188,8 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     },
   });
   leadership = electing;
+  const scope = inNamespace === undefined ? {} : { namespace: inNamespace };
+  const uninjected = watchUninjected({ kube, reporter, metrics, log, workloads, leading, ...scope });
   options.onReady?.();
 
   const housekeeping = setInterval(() => {
@@ -206,7 +214,8 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     stop: async () => {
       clearInterval(housekeeping);
       for (const { group } of entries.values()) group.stop();
-      for (const watch of [pods, services, slices, nodes]) watch.stop();
+      for (const watch of [pods, services, slices, nodes]) watch?.stop();
+      await uninjected.stop();
       await electing.stop();
     },
   };

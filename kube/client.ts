@@ -20,6 +20,8 @@ export interface KubeRequest {
   /** Sent as JSON. */
   body?: unknown;
   contentType?: string;
+  /** For another form of the answer, such as metadata only. Default JSON of the whole objects. */
+  accept?: string;
   /** Default 5 s, for the whole answer. */
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -27,6 +29,7 @@ export interface KubeRequest {
 
 export interface RequestOptions {
   query?: Query;
+  accept?: string;
   timeoutMs?: number;
   signal?: AbortSignal;
 }
@@ -151,9 +154,10 @@ function rawRequest(wanted: KubeRequest, defaultTimeoutMs: number): RawRequest {
     timeoutMs: wanted.timeoutMs ?? defaultTimeoutMs,
   };
   if (wanted.signal) raw.signal = wanted.signal;
+  if (wanted.accept !== undefined) raw.headers = { accept: wanted.accept };
   if (wanted.body !== undefined) {
     raw.body = JSON.stringify(wanted.body);
-    raw.headers = { "content-type": wanted.contentType ?? "application/json" };
+    raw.headers = { ...raw.headers, "content-type": wanted.contentType ?? "application/json" };
   }
   return raw;
 }

@@ -72,30 +72,42 @@ export function watchUninjected(options: UninjectedOptions): { stop(): Promise<v
   /** by uid: when it was last reported */
   const reported = new Map<string, number>();
 
-  async function round(): Promise<void> {
+  /** Returns how long the reading took, ms. */
+  async function round(): Promise<number> {
+    const startedAt = performance.now();
     const found = await listUninjected(kube, options.namespace, stopping.signal);
     metrics.uninjectedPods.set(found.length);
     const now = performance.now();
+    const tookMs = now - startedAt;
     const uids = new Set(found.map(uidOf));
     for (const uid of reported.keys()) if (!uids.has(uid)) reported.delete(uid);
-    const due = found.filter((pod) => now - (reported.get(uidOf(pod)) ?? Number.NEGATIVE_INFINITY) > AGAIN_MS).slice(0, MOST_EVENTS);
-    if (due.length === 0) return;
+    const due = found
+      .filter((pod) => now - (reported.get(uidOf(pod)) ?? Number.NEGATIVE_INFINITY) > AGAIN_MS)
+      .slice(0, MOST_EVENTS);
+    if (due.length === 0) return tookMs;
     options.workloads.of(due);
     await pause(LOOKUP_MS);
     for (const pod of due) {
-      if (stopping.signal.aborted || !leading()) return;
+      if (stopping.signal.aborted || !leading()) break;
       reported.set(uidOf(pod), now);
       report(options, pod);
     }
+    return tookMs;
   }
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const startedAt = performance.now();
-      if (leading()) await round().catch((error: unknown) => log.warn({ err: error }, "could not look for pods without injection"));
-      else metrics.uninjectedPods.set(0);
+      if (!leading()) {
+        metrics.uninjectedPods.set(0);
+        await pause(Math.min(everyMs, 2000));
+        continue;
+      }
+      const tookMs = await round().catch((error: unknown) => {
+        log.warn({ err: error }, "could not look for pods without injection");
+        return 0;
+      });
       // In a very large cluster less often: it must stay a small part of what we do.
-      await pause(Math.max(everyMs, 50 * (performance.now() - startedAt - LOOKUP_MS)));
+      await pause(Math.max(everyMs, 20 * tookMs));
     }
   }
 
