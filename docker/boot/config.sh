@@ -84,7 +84,7 @@ settings() {
       key = tolower(key)
       if (key == "slaveof") key = "replicaof"
       sub(/^slave-/, "replica-", key)
-      if (key == "rename-command") key = key ":" tolower(unquote(rest))
+      if (key == "rename-command" || key == "user") key = key ":" tolower(unquote(rest))
       value[key] = unquote(rest)
     }
     END { for (key in value) print key, value[key] }'
@@ -145,6 +145,11 @@ explain_overrides() {
   elif [ -n "$(setting requirepass)" ]; then
     log "error: the configuration has a requirepass but this group has auth: none, so nobody can replicate from here; put it into a Secret and set the annotation redis-ha.io/auth to secret:NAME/KEY"
   fi
+  if [ -n "${REDIS_HA_PASSWORD:-}" ]; then
+    if [ -n "$(setting aclfile)" ] || [ -n "$(setting user:default)" ]; then
+      log "the configuration sets users of its own: its user 'default' must accept the group's password, by which Sentinel, the replicas and redis-ha log in"
+    fi
+  fi
   for command in config replicaof slaveof info role psync replconf client publish subscribe ping multi exec; do
     case $user_settings in
     *"rename-command:$command "*) log "error: the configuration renames the command $command, which Sentinel and redis-ha need" ;;
@@ -175,6 +180,8 @@ our_lines() {
   [ -z "${REDIS_HA_PRIORITY:-}" ] || echo "replica-priority $REDIS_HA_PRIORITY"
   [ -z "${REDIS_HA_MIN_REPLICAS_TO_WRITE:-}" ] || echo "min-replicas-to-write $REDIS_HA_MIN_REPLICAS_TO_WRITE"
   [ -z "${REDIS_HA_MIN_REPLICAS_MAX_LAG:-}" ] || echo "min-replicas-max-lag $REDIS_HA_MIN_REPLICAS_MAX_LAG"
+  # Replicas come together after a failover: no need to wait 5 s for more of them.
+  [ -n "$(setting repl-diskless-sync-delay)" ] || echo "repl-diskless-sync-delay 1"
   line "syslog-ident $(quote "$report")"
   echo "replicaof $1 $2"
 }

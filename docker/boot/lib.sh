@@ -62,11 +62,14 @@ cli() {
   timeout "$cli_seconds" "$HA_CLI" -h "$cli_host" -p "$cli_port" "$@" </dev/null 2>/dev/null
 }
 
-# A word of a configuration file, quoted so that any character survives.
+# A word of a configuration file, quoted so that any character survives, a last line break too.
 quote() {
   case $1 in
   *[\\\"]* | *"
-"*) printf '"%s"' "$(printf '%s' "$1" | LC_ALL=C sed -e ':join' -e '$!{N;b join' -e '}' -e 's/[\\"]/\\&/g' -e 's/\n/\\n/g')" ;;
+"*)
+    quoted=$(printf '%s.' "$1" | LC_ALL=C sed -e ':join' -e '$!{N;b join' -e '}' -e 's/[\\"]/\\&/g' -e 's/\n/\\n/g')
+    printf '"%s"' "${quoted%.}"
+    ;;
   *) printf '"%s"' "$1" ;;
   esac
 }

@@ -82,6 +82,9 @@ if [ -z "$best" ]; then
   log "starting as a waiting replica: no sentinel names a master for $HA_NAME yet"
 elif [ "$1 $2" = "$HA_POD_IP $HA_PORT" ]; then
   log "starting as a waiting replica: the sentinels name this pod ($1:$2) as the master of $HA_NAME, but a restarted server may have lost data"
+elif [ "$(role_of "$1" "$2")" != master ]; then
+  # Dead, another group's by now (its password differs), or itself a replica: nothing to copy from there.
+  log "starting as a waiting replica: the sentinels name $1:$2 as the master of $HA_NAME, but it does not answer as one"
 else
   master_ip=$1 master_port=$2
   log "starting as a replica of $1:$2, the master of $HA_NAME (config-epoch $3)"

@@ -38,14 +38,15 @@ say() {
 
 # settle TEXT: the server follows a master or is one; what was only for the waiting time ends.
 settle() {
-  [ "$settled" = no ] || return 0
-  settled=yes
-  said=
-  log "$1"
-  stop_nobody
+  if [ "$settled" = no ]; then
+    settled=yes
+    said=
+    log "$1"
+    stop_nobody
+  fi
   if [ "$restored" = no ]; then
+    [ "$stale" = no ] || [ "$(cli 2 "$HA_LOCAL" "$HA_PORT" config set replica-serve-stale-data "$stale")" = OK ] || return 0
     restored=yes
-    [ "$stale" = no ] || cli 2 "$HA_LOCAL" "$HA_PORT" config set replica-serve-stale-data "$stale" >/dev/null
   fi
 }
 
@@ -158,7 +159,7 @@ look() {
       ask_failover
       ;;
     *)
-      say "waiting: to be attached to ${named% *}:${named#* }, the master of $HA_NAME"
+      say "waiting: the sentinels name ${named% *}:${named#* } as the master of $HA_NAME; following it once it answers as one"
       attach
       ;;
     esac

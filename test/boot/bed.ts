@@ -5,6 +5,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -208,14 +209,7 @@ export class Pod {
   }
 
   async #call(port: number, words: readonly string[]): Promise<string[]> {
-    const env = this.bed.password === "" ? {} : { REDISCLI_AUTH: this.bed.password };
-    try {
-      const options = { env: { PATH: this.bed.path, ...env }, timeout: 3000 };
-      const { stdout } = await run(this.bed.binary.cli, ["-h", this.ip, "-p", String(port), ...words], options);
-      return stdout.replace(/\n$/, "").split("\n");
-    } catch {
-      return [];
-    }
+    return ask(this.ip, port, this.bed.password, words).catch(() => []);
   }
 
   /** `master`, or `slave IP PORT STATE`. */
@@ -317,6 +311,64 @@ export class Running {
       // gone already
     }
   }
+}
+
+/** One command on a connection of its own; the reply as lines, as redis-cli prints it: nested replies flat, errors as their text. */
+function ask(host: string, port: number, password: string, words: readonly string[]): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port });
+    const commands = password === "" ? [words] : [["auth", password], words];
+    const encode = (word: string): string => `$${Buffer.byteLength(word)}\r\n${word}\r\n`;
+    let text = "";
+    socket.setTimeout(3000, () => socket.destroy(new Error("no answer")));
+    socket.on("error", reject);
+    socket.on("close", () => reject(new Error("closed")));
+    socket.on("connect", () =>
+      socket.write(commands.map((command) => `*${command.length}\r\n${command.map(encode).join("")}`).join(""), "utf8"),
+    );
+    socket.setEncoding("latin1");
+    socket.on("data", (chunk: string) => {
+      text += chunk;
+      let at = 0;
+      const out: string[][] = [];
+      while (out.length < commands.length) {
+        const reply: string[] = [];
+        const end = parse(text, at, reply);
+        if (end === undefined) return;
+        at = end;
+        out.push(reply);
+      }
+      resolve((out.at(-1) ?? []).map((line) => Buffer.from(line, "latin1").toString("utf8")));
+      socket.destroy();
+    });
+  });
+}
+
+/** Reads one RESP2 reply at an offset into lines; the offset after it, or undefined where more bytes are to come. */
+function parse(text: string, start: number, out: string[]): number | undefined {
+  const line = text.indexOf("\r\n", start);
+  if (line < 0) return undefined;
+  const body = text.slice(start + 1, line);
+  const next = line + 2;
+  if (text[start] === "$") {
+    const size = Number(body);
+    if (size < 0) return out.push("") && next;
+    if (text.length < next + size + 2) return undefined;
+    out.push(
+      ...text
+        .slice(next, next + size)
+        .replace(/\n$/, "")
+        .split("\n"),
+    );
+    return next + size + 2;
+  }
+  if (text[start] === "*") {
+    let at: number | undefined = next;
+    for (let count = Number(body); count > 0 && at !== undefined; count--) at = parse(text, at, out);
+    return at;
+  }
+  out.push(body);
+  return next;
 }
 
 /** Polls until `probe` gives a value; a failing probe counts as none. Bounded. */
