@@ -158,7 +158,7 @@ export class Group {
       const found = matters && redis.length > 0 ? await source.outsiders() : { pods: [], selector: undefined };
       return { outsiders: await this.#links.readOutsiders(found.pods), outsiderSelector: found.selector };
     } catch (error) {
-      log.debug({ ...group, err: messageOf(error) }, "un-injected pods of the workload could not be listed");
+      log.warn({ ...group, err: messageOf(error) }, "un-injected pods of the workload could not be listed");
       // Not knowing whether somebody holds the data is not the same as nobody: no bootstrap in this round.
       return record === undefined ? undefined : { outsiders: [], outsiderSelector: undefined };
     }
