@@ -73,6 +73,8 @@ export class Group {
   #hint: { address: PromotionHint["address"]; at: number } | undefined;
   #epochHeard = 0;
   #wanted = true;
+  /** the last thing that was wrong with listing un-injected pods, so that it is logged once */
+  #complaint: string | undefined;
   #running = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;

@@ -49,6 +49,12 @@ function keysOf(fields: ReadonlyMap<string, string>): number {
   return keys;
 }
 
+/** Seconds as ms. -1: the link was never up since this process started, which is longer than anything. */
+function downFor(seconds: string | undefined): number {
+  const value = number(seconds);
+  return value < 0 ? Number.MAX_SAFE_INTEGER : value * 1000;
+}
+
 /** INFO (default sections) and CONFIG GET replies of a redis as a fact; undefined when the INFO is not one. */
 export function redisFact(info: unknown, config: unknown): RedisUp | undefined {
   const fields = infoFields(info);
@@ -75,7 +81,7 @@ export function redisFact(info: unknown, config: unknown): RedisUp | undefined {
     runId: fields.get("run_id") ?? "",
     replicas: replicasOf(fields),
     report,
-    linkDownMs: isMaster || linkUp ? 0 : Math.max(0, number(fields.get("master_link_down_since_seconds"))) * 1000,
+    linkDownMs: isMaster || linkUp ? 0 : downFor(fields.get("master_link_down_since_seconds")),
   };
 }
 

@@ -1,14 +1,18 @@
 /** Waiting or misdirected replicas follow the confirmed master; run-time parameters that depend on the group's size are kept. */
 import type { Action } from "../../model/plan.ts";
 import { NOTHING, type Policy, type Step } from "./policy.ts";
-import { type RedisMember, redisMembers, redisUp, sameAddress, sentinelElecting } from "./view.ts";
+import { quorumReached, type RedisMember, redisMembers, redisUp, sameAddress, sentinelElecting } from "./view.ts";
 
-/** Points every replica that follows somebody else, or nobody, to the master. */
+/**
+ * Points every replica that follows somebody else, or nobody, to the master. One that hears from another master is left alone while too few sentinels
+ * answer: its master may be the newer one.
+ */
 export const attach: Policy = ({ facts, truth }): Step => {
   if (truth.kind !== "confirmed" || !facts.leading || sentinelElecting(facts)) return NOTHING;
   if (truth.member.pod.orphan) return NOTHING;
   const actions: Action[] = redisUp(facts)
     .filter(({ member, redis }) => redis.role === "replica" && !sameAddress(redis.master, truth.address) && !member.pod.orphan)
+    .filter(({ redis }) => !redis.linkUp || quorumReached(facts))
     .map(({ member }) => ({ kind: "attach", member, master: truth.address }));
   return { actions };
 };

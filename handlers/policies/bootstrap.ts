@@ -24,22 +24,26 @@ export const bootstrap: Policy = (context): Step => {
   const up = redisUp(facts);
   const claimed =
     claim === undefined ? undefined : up.find(({ member }) => member.pod.uid === claim.uid && !member.pod.terminating);
-  if (claimed !== undefined) return promoteFirst(context, claimed);
+  const loading = up.filter(({ redis }) => redis.loading);
+  if (loading.length > 0) return waiting(`${loading.map(({ member }) => nameOf(member)).join(", ")} is loading its data`);
+  // An empty node that was claimed before one with data came up is not put over it: the choice is made again.
+  const overData = claimed?.redis.keys === 0 && up.some(({ redis, member }) => redis.keys > 0 && !member.pod.terminating);
+  if (claimed !== undefined && !overData) return promoteFirst(context, claimed);
   const stillThere =
     claim !== undefined && facts.members.some(({ pod }) => pod.uid === claim.uid && !pod.terminating && !pod.ended);
-  if (stillThere && facts.at - Date.parse(claim.since) < PATIENCE_MS) {
+  if (stillThere && !overData && facts.at - Date.parse(claim.since) < PATIENCE_MS) {
     return waiting(`the chosen first master ${claim.pod} does not answer yet`);
   }
 
-  const master = up.find(({ redis }) => redis.role === "master");
+  const masters = up.filter(({ redis }) => redis.role === "master");
   const waitedMs = facts.at - memory.firstSeenAt;
-  const choice = master ?? chooseFirst(context, up, waitedMs);
+  const choice = (overData ? undefined : rankByData(masters, undefined)[0]) ?? chooseFirst(context, up, waitedMs);
   if (choice === undefined) return waiting(whyNot(redisMembers(facts)));
   return { actions: [{ kind: "claim", pod: choice.member.pod }], state: "waiting", stop: true };
 };
 
 /**
- * Role master first, then auto by age and name; never role replica. Data decides before all: an empty node is never put over one that has some.
+ * Role master first, then auto, by age and name; never role replica. Data decides before all: an empty node is never put over one that has some.
  * The first by this order is waited for, PATIENCE_MS at most, and no further than that if another can be had.
  */
 function chooseFirst({ facts }: Context, up: readonly RedisMember[], waitedMs: number): RedisMember | undefined {
@@ -50,11 +54,11 @@ function chooseFirst({ facts }: Context, up: readonly RedisMember[], waitedMs: n
     if (up.length < members.length && waitedMs < facts.settings.recoveryWaitMs) return undefined;
     return rankByData(withData, undefined)[0];
   }
-  const preferred = members.some(({ pod }) => pod.role === "master") ? "master" : "auto";
+  const order = (member: MemberFact): number => (member.pod.role === "master" ? 0 : 1);
   const wanted = members
-    .filter(({ pod }) => pod.role === preferred && !pod.terminating && !pod.orphan)
-    .sort((a, b) => a.pod.createdAt - b.pod.createdAt || (a.pod.name < b.pod.name ? -1 : 1));
-  const ready = wanted.flatMap((member) => up.filter((one) => one.member === member && !one.redis.loading));
+    .filter(({ pod }) => pod.role !== "replica" && !pod.terminating && !pod.orphan)
+    .sort((a, b) => order(a) - order(b) || a.pod.createdAt - b.pod.createdAt || (a.pod.name < b.pod.name ? -1 : 1));
+  const ready = wanted.flatMap((member) => up.filter((one) => one.member === member));
   const first = ready[0];
   if (first === undefined) return undefined;
   const patient = waitedMs < PATIENCE_MS && first.member !== wanted[0];
@@ -73,7 +77,7 @@ function promoteFirst({ facts }: Context, chosen: RedisMember): Step {
         votes: 0,
         epoch: highestEpoch(facts),
         others: redisUp(facts)
-          .filter((one) => one !== chosen && one.redis.role === "replica")
+          .filter(({ member, redis }) => member !== chosen.member && redis.role === "replica")
           .map(({ member }) => member),
         sentinels: sentinelsUp(facts).map(({ member }) => member),
         reason: REASON.Bootstrapped,

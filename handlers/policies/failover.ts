@@ -3,27 +3,16 @@ import type { GroupFacts, MemberFact } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
-import { inLine, rank, willStay } from "./successor.ts";
-import {
-  addressOf,
-  highestEpoch,
-  majority,
-  monitoring,
-  nameOf,
-  type RedisMember,
-  redisUp,
-  sameAddress,
-  sentinelElecting,
-} from "./view.ts";
+import { fitForFailover, rank } from "./successor.ts";
+import { addressOf, highestEpoch, majority, monitoring, nameOf, redisUp, sameAddress, sentinelElecting } from "./view.ts";
 
-/** Replicas that lost their link longer before the master was lost than this are stale: fresher data may exist elsewhere, ms. */
-const STALE_LINK_MS = 15_000;
 /** An unanswered master is told to people after this time, ms. */
 const TELL_AFTER_MS = 1000;
 
 /**
  * Proof of death (design, "failover"): our connection closed and a new one is refused, AND a second witness: a replica whose link to the master is
  * down, or the kubelet's report that the container ended. Or: the process at that address is a new one, started by our boot script as a waiting replica.
+ * A pod object that is gone, or has the phase Failed, is no proof alone: on a lost node the API server says so while the process runs on.
  * Returns what proves it, or undefined.
  */
 export function proofOfDeath(
@@ -31,20 +20,23 @@ export function proofOfDeath(
   dead: MemberFact | undefined,
   address: { ip: string; port: number },
 ): string | undefined {
-  if (dead === undefined) return undefined;
+  const followers = redisUp(facts).filter(({ redis }) => redis.role === "replica" && sameAddress(redis.master, address));
+  const witness = followers.find(({ redis }) => !redis.linkUp)?.member.pod.name;
+  if (dead === undefined) {
+    const alive = followers.some(({ redis }) => redis.linkUp);
+    return witness === undefined || alive ? undefined : `its pod is gone, and replica ${witness} lost its link`;
+  }
   const { redis, pod } = dead;
   if (redis?.state === "up") {
     return redis.role === "replica" && !redis.linkUp && !isFollowingMember(facts, redis.master)
       ? "its process was started anew and waits for a master"
       : undefined;
   }
-  const gone = pod.containerEnded || pod.ended;
-  if (redis?.state !== "refused" && !gone) return undefined;
-  if (gone && redis?.state !== "timeout") return "the kubelet reports that its container ended";
-  const witness = redisUp(facts).find(
-    (one) => one.redis.role === "replica" && sameAddress(one.redis.master, address) && !one.redis.linkUp,
-  );
-  if (witness !== undefined) return `connections to it are refused, and replica ${witness.member.pod.name} lost its link`;
+  if (pod.containerEnded && redis?.state !== "timeout") return "the kubelet reports that its container ended";
+  if (witness === undefined) return undefined;
+  if (redis?.state === "refused") return `connections to it are refused, and replica ${witness} lost its link`;
+  if (pod.containerEnded) return `the kubelet reports that its container ended, and replica ${witness} lost its link`;
+  if (pod.ended && redis?.state !== "timeout") return `its pod has ended, and replica ${witness} lost its link`;
   return undefined;
 }
 
@@ -59,18 +51,18 @@ export const failover: Policy = (context): Step => {
   if (record === undefined || record.reason === CLAIMED) return NOTHING;
   if (monitoring(facts).length === 0) return NOTHING;
 
-  const proof = proofOfDeath(facts, truth.member, truth.address) ?? (truth.member === undefined ? "its pod is gone" : undefined);
+  const proof = proofOfDeath(facts, truth.member, truth.address);
   const replid = memory.master?.replid ?? record.replid ?? "";
-  const fit = redisUp(facts).filter(
-    (one) =>
-      inLine(one, replid) &&
-      !one.member.pod.orphan &&
-      one.member.pod.settings.priority !== 0 &&
-      one.redis.linkDownMs <= facts.at - (memory.lostAt ?? facts.at) + STALE_LINK_MS,
+  // A handler that died between REPLICAOF NO ONE and the sentinels' agreement left a master that nobody names: finish that one. Not so a master of
+  // another history: an older one that came back.
+  const begun = redisUp(facts).filter(
+    ({ redis, member }) =>
+      redis.role === "master" &&
+      !redis.loading &&
+      !member.pod.orphan &&
+      (replid === "" || redis.replid === replid || redis.replid2 === replid),
   );
-  // A handler that died between REPLICAOF NO ONE and the sentinels' agreement left a master that nobody names: finish that one.
-  const begun = redisUp(facts).filter(({ redis, member }) => redis.role === "master" && !redis.loading && !member.pod.orphan);
-  const candidates = begun.length > 0 ? begun : preferStaying(rank(facts, fit, true));
+  const candidates = rank(facts, begun.length > 0 ? begun : fitForFailover(facts, replid, memory.lostAt), true);
   const elected = electedBySentinel(context);
   if (elected !== undefined) return elected;
   if (proof === undefined) return unproven(context, truth.member, truth.address.ip);
@@ -97,7 +89,7 @@ export const failover: Policy = (context): Step => {
         votes: majority(facts),
         epoch: highestEpoch(facts) + 1,
         others: redisUp(facts)
-          .filter((one) => one !== chosen && one.redis.role === "replica")
+          .filter(({ member, redis }) => member !== chosen?.member && redis.role === "replica")
           .map(({ member }) => member),
         sentinels: monitoring(facts).map(({ member }) => member),
         reason: REASON.FailedOver,
@@ -144,7 +136,7 @@ function electedBySentinel({ facts, truth }: Context): Step | undefined {
         votes: 0,
         epoch,
         others: redisUp(facts)
-          .filter((one) => one !== found && one.redis.role === "replica")
+          .filter(({ member, redis }) => member !== found.member && redis.role === "replica")
           .map(({ member }) => member),
         sentinels: monitoring(facts).map(({ member }) => member),
         reason,
@@ -154,12 +146,6 @@ function electedBySentinel({ facts, truth }: Context): Step | undefined {
     state: "masterless",
     stop: true,
   };
-}
-
-/** Equal offsets: the ranking has put those that stay first already; a terminating one is taken only when it is the only one. */
-function preferStaying(ranked: readonly RedisMember[]): RedisMember[] {
-  const top = ranked.filter(({ member }) => willStay(member));
-  return top.length > 0 ? top : [...ranked];
 }
 
 function unproven({ facts, memory }: Context, member: MemberFact | undefined, ip: string): Step {

@@ -13,12 +13,14 @@ export function fileTime({ redis }: RedisMember): number {
 }
 
 /**
- * Freshest first. Never an empty node before one with data. Then the last master's own pod or volume; then, among nodes of its replication
+ * Freshest first. Never an empty node before one with data. Then a node of the last master's history that says master: a promotion that was begun
+ * and not finished. Then the last master's own pod or volume; then, among nodes of its replication
  * history, the offset (right for RDB; an AOF restart gives a new random history, so it never matches); then the files' times; then more keys; then the name.
  */
 export function rankByData(nodes: readonly RedisMember[], record: MasterRecord | undefined): RedisMember[] {
   const grade = (one: RedisMember): readonly number[] => [
     one.redis.keys > 0 ? 1 : 0,
+    one.redis.role === "master" && ofHistory(one, record) ? 1 : 0,
     record !== undefined && isLastMaster(one, record) ? 1 : 0,
     ofHistory(one, record) ? one.redis.offset : 0,
     fileTime(one),
@@ -40,10 +42,10 @@ function ofHistory({ redis }: RedisMember, record: MasterRecord | undefined): bo
   return replid !== undefined && replid !== "" && (redis.replid === replid || redis.replid2 === replid);
 }
 
-/** Why the first of rankByData was taken, for the Event. `now`: ms since 1970. */
-export function grounds(chosen: RedisMember, record: MasterRecord | undefined, now: number): string {
+/** Why the first of rankByData was taken, for the Event. Says the same from round to round, so that it is told once. */
+export function grounds(chosen: RedisMember, record: MasterRecord | undefined): string {
   const time = fileTime(chosen);
-  const age = time === 0 ? "" : `, its files were last written ${Math.round((now - time) / 1000)} s ago`;
+  const age = time === 0 ? "" : `, its files were last written at ${new Date(time).toISOString()}`;
   const keys = `${chosen.redis.keys} keys`;
   if (record !== undefined && chosen.member.pod.uid === record.uid) return `it was the last master (same pod), ${keys}${age}`;
   if (record !== undefined && isLastMaster(chosen, record))

@@ -45,7 +45,15 @@ export const handover: Policy = (context): Step => {
   if (fit.length === 0) {
     return voluntary ? NOTHING : impossible(context, `${why}, but no replica has its link up`, asked !== undefined);
   }
+  // The act pauses writes before it asks for votes: not even begun where they can't be won.
+  const needed = majority(facts);
+  const watching = monitoring(facts);
+  if (watching.length < needed) {
+    return impossible(context, `${why}, but only ${watching.length} sentinels of ${needed} needed can vote`, asked !== undefined);
+  }
   const chosen = fit[0];
+  // A request that names nobody is over with one try: it would move the master on and on.
+  const over = asked !== undefined && !facts.members.some(({ pod }) => pod.name === asked);
   return {
     actions: [
       {
@@ -53,13 +61,16 @@ export const handover: Policy = (context): Step => {
         from: truth.member,
         candidates: fit.map(({ member }) => member),
         others: redisUp(facts)
-          .filter((one) => one !== chosen && one.redis.role === "replica" && addressOf(one.member) !== undefined)
+          .filter(({ member, redis }) => member !== chosen?.member && redis.role === "replica" && addressOf(member) !== undefined)
           .map(({ member }) => member),
-        sentinels: monitoring(facts).map(({ member }) => member),
-        votes: majority(facts),
+        sentinels: watching.map(({ member }) => member),
+        votes: needed,
         epoch: Math.max(highestEpoch(facts), truth.epoch) + 1,
         cause: why,
       },
+      ...(over
+        ? [{ kind: "mark-service" as const, halted: facts.masterService?.halted, clearRequests: ["handover" as const] }]
+        : []),
     ],
     state: "handover",
     stop: true,

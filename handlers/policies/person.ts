@@ -27,7 +27,7 @@ export const person: Policy = (context): Step => {
         votes: 0,
         epoch: highestEpoch(facts) + 1,
         others: redisUp(facts)
-          .filter((one) => one !== chosen)
+          .filter(({ member }) => member !== chosen.member)
           .map(({ member }) => member),
         sentinels: sentinelsUp(facts).map(({ member }) => member),
         reason: REASON.PromotedByPerson,

@@ -4,7 +4,7 @@ import { REASON } from "../../model/reasons.ts";
 import { grounds, isLastMaster, rankByData } from "./freshness.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
-import { inLine } from "./successor.ts";
+import { fitForFailover } from "./successor.ts";
 import {
   highestEpoch,
   majority,
@@ -13,6 +13,7 @@ import {
   type RedisMember,
   redisMembers,
   redisUp,
+  sentinelElecting,
   sentinelMembers,
   sentinelsUp,
 } from "./view.ts";
@@ -21,25 +22,19 @@ import {
 const PENDING_PATIENCE_MS = 5000;
 
 /**
- * Acts only on a group that was bootstrapped once, has no master, and whose redis processes were all started anew since (waiting for a master,
- * none in line with the last one). Needs a majority of the sentinels to be reachable, so that a handler on the small side of a partition can't act.
+ * Acts only on a group that was bootstrapped once, has no master, and of whose replicas none heard from it until it was lost (else `failover`'s to
+ * decide): all were started anew since, or are stale. A node that says master while nobody names it is ranked like the others. Needs a majority of the sentinels to be reachable, so that a handler on the small side of a partition can't act.
  */
 export const recover: Policy = (context): Step => {
   const { facts, truth, memory } = context;
   const record = facts.masterService?.record;
   if (!facts.leading || record === undefined || record.reason === CLAIMED || truth.kind === "confirmed") return NOTHING;
   const up = redisUp(facts).filter(({ member }) => !member.pod.terminating && !member.pod.orphan);
-  const masters = redisUp(facts).filter(({ redis }) => redis.role === "master");
-  if (masters.length > 0 || lastMasterMayLive(context, record)) return NOTHING;
+  if (lastMasterMayLive(context, record) || sentinelElecting(facts) || facts.hint !== undefined) return NOTHING;
   // Somebody still in line with the last master: that is `failover`'s to decide, by votes.
   const replid = memory.master?.replid ?? record.replid ?? "";
-  if (
-    replid !== "" &&
-    up.some((one) => inLine(one, replid) && startedBefore(one, memory.master?.seenAt)) &&
-    monitoring(facts).length > 0
-  ) {
-    return NOTHING;
-  }
+  const inLine = replid !== "" && fitForFailover(facts, replid, memory.lostAt).length > 0;
+  if (inLine && monitoring(facts).length > 0) return NOTHING;
   if (up.length === 0) return waitFor("no redis of the group answers");
   const sentinels = sentinelMembers(facts);
   if (sentinels.length > 0 && sentinelsUp(facts).length < majority(facts) && monitoring(facts).length < majority(facts)) {
@@ -52,26 +47,27 @@ export const recover: Policy = (context): Step => {
 
 function choose({ facts, memory }: Context, up: readonly RedisMember[], record: MasterRecord): Step {
   const lostFor = facts.at - (memory.lostAt ?? facts.at);
+  const loading = up.filter(({ redis }) => redis.loading);
+  if (loading.length > 0) return waitFor(`${loading.map(({ member }) => nameOf(member)).join(", ")} is loading its data`);
   const missing = redisMembers(facts).filter((member) => !member.pod.orphan && !up.some((one) => one.member === member));
   const last = up.find((one) => isLastMaster(one, record) && one.redis.keys > 0);
   const best = rankByData(up, record)[0];
   if (best === undefined) return NOTHING;
-  if (best.redis.loading) return waitFor(`${nameOf(best.member)} is loading its data`);
 
   if (facts.settings.recovery === "manual") {
     return halt(
       REASON.HaltedManualRecovery,
-      `recovery is manual: the freshest is ${nameOf(best.member)} (${grounds(best, record, facts.at)}); ` +
+      `recovery is manual: the freshest is ${nameOf(best.member)} (${grounds(best, record)}); ` +
         `say so with: kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=${best.member.pod.name}`,
     );
   }
   if (last === undefined && lostFor < facts.settings.recoveryWaitMs) {
-    const withVolume = missing.filter((member) => member.pod.volume !== undefined);
+    const withVolume = missing.filter(({ pod, redis }) => pod.volume !== undefined || redis?.state === "timeout");
     const volumeAbsent = record.volume !== undefined && !up.some((one) => isLastMaster(one, record));
     if (volumeAbsent || withVolume.length > 0) {
       const what = volumeAbsent
         ? `volume ${record.volume ?? ""} of the last master ${record.pod}`
-        : withVolume.map((member) => `volume ${member.pod.volume ?? ""} (pod ${member.pod.name})`).join(", ");
+        : withVolume.map(({ pod }) => `${pod.volume === undefined ? "" : `volume ${pod.volume} of `}pod ${pod.name}`).join(", ");
       const left = Math.round((facts.settings.recoveryWaitMs - lostFor) / 1000);
       return {
         actions: [],
@@ -87,7 +83,14 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
     }
     if (missing.length > 0 && lostFor < PENDING_PATIENCE_MS) return waitFor(`${missing.map(nameOf).join(", ")} not up yet`);
   }
-  const message = `${nameOf(best.member)} becomes master after a total outage: ${grounds(best, record, facts.at)}`;
+  if (best.redis.keys === 0 && record.volume !== undefined && !up.some((one) => isLastMaster(one, record))) {
+    return halt(
+      REASON.HaltedDataMissing,
+      `no node has data, and volume ${record.volume} of the last master ${record.pod} is not there; bring it back, or begin empty with: ` +
+        `kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=${best.member.pod.name}`,
+    );
+  }
+  const message = `${nameOf(best.member)} becomes master after a total outage: ${grounds(best, record)}`;
   return {
     actions: [
       {
@@ -97,7 +100,7 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
         old: undefined,
         votes: 0,
         epoch: highestEpoch(facts) + 1,
-        others: up.filter((one) => one !== best).map(({ member }) => member),
+        others: redisUp(facts).flatMap(({ member }) => (member === best.member ? [] : [member])),
         sentinels: sentinelsUp(facts).map(({ member }) => member),
         reason: REASON.Recovered,
         message,
@@ -108,16 +111,19 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
   };
 }
 
-/** The last master's process may still run somewhere: its pod exists and is merely silent. Then nobody may be put in its place here. */
-function lastMasterMayLive({ facts }: Context, record: MasterRecord): boolean {
-  const member = facts.members.find(({ pod }) => pod.uid === record.uid);
-  if (member === undefined || member.pod.ended || member.pod.containerEnded) return false;
-  const state = member.redis?.state;
-  return state !== "up" && state !== "refused";
-}
-
-function startedBefore({ redis }: RedisMember, time: number | undefined): boolean {
-  return time === undefined || redis.report === undefined || redis.report.bootedAt < time;
+/**
+ * The process of the last master, by the record or by the sentinels, may still run somewhere: its pod exists and is merely silent. Then nobody may be put
+ * in its place here.
+ */
+function lastMasterMayLive({ facts, truth }: Context, record: MasterRecord): boolean {
+  const recorded = facts.members.find(({ pod }) => pod.uid === record.uid);
+  const named = truth.kind === "named" ? truth.member : undefined;
+  return [recorded, named].some((member) => {
+    if (member === undefined || member.pod.ended || member.pod.containerEnded) return false;
+    // No connection was tried yet, because it has no address: a process without one serves nobody.
+    if (member.redis === undefined) return member.pod.ip !== undefined;
+    return member.redis.state !== "up" && member.redis.state !== "refused";
+  });
 }
 
 function waitFor(message: string): Step {

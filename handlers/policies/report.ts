@@ -3,12 +3,16 @@ import { REASON } from "../../model/reasons.ts";
 import type { Policy, Step } from "./policy.ts";
 import { majority, redisMembers, redisUp, sentinelMembers, sentinelsUp } from "./view.ts";
 
-export const report: Policy = ({ facts, truth }): Step => {
+/** A group that we have just met, or that just starts: its sentinels are not there yet, ms. */
+const NEW_MS = 15_000;
+
+export const report: Policy = ({ facts, truth, memory }): Step => {
   const service = facts.masterService;
   const halted = truth.kind === "confirmed" && facts.leading && service?.halted !== undefined;
   const sentinelCount = sentinelMembers(facts).length;
   const reached = sentinelsUp(facts).length;
-  const quorumLost = sentinelCount > 0 && reached < Math.min(majority(facts), sentinelCount) && facts.at > 0;
+  const quorumLost =
+    sentinelCount > 0 && reached < Math.min(majority(facts), sentinelCount) && facts.at - memory.firstSeenAt > NEW_MS;
   const complete = redisUp(facts).length === redisMembers(facts).length;
   const state = truth.kind !== "confirmed" ? "masterless" : quorumLost || !complete ? "degraded" : "ok";
   return {

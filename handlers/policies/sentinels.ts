@@ -3,7 +3,7 @@ import type { GroupFacts, MemberFact, Monitored, PeerSeen } from "../../model/fa
 import type { Action, SentinelSettings } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
-import { monitoring, redisMembers, sameAddress, sentinelElecting, sentinelMembers, sentinelsUp } from "./view.ts";
+import { monitoring, redisMembers, redisUp, sameAddress, sentinelElecting, sentinelMembers, sentinelsUp } from "./view.ts";
 
 /** During a rollout a new pod waits this long for the slot of the one that it replaces, ms; then it gets one of its own. */
 export const SLOT_PATIENCE_MS = 30_000;
@@ -138,5 +138,12 @@ function calm({ facts, truth }: Context): boolean {
     ({ master }) =>
       sameAddress(master.address, truth.address) && !master.flags.some((flag) => flag === "s_down" || flag === "o_down"),
   );
-  return agreed.length === watching.length && watching.length === sentinelMembers(facts).length;
+  // One that was made to forget learns its replicas from the master's next INFO, up to 10 s later: until then it could not fail over.
+  const replicas = redisUp(facts).filter(
+    ({ member, redis }) => member !== truth.member && redis.role === "replica" && redis.linkUp,
+  );
+  const whole = watching.every(({ master }) =>
+    replicas.every(({ member }) => master.replicas.some((peer) => peer.ip === member.pod.ip && peer.port === member.pod.port)),
+  );
+  return whole && agreed.length === watching.length && watching.length === sentinelMembers(facts).length;
 }

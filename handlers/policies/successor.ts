@@ -9,6 +9,25 @@ export function inLine(one: RedisMember, replid: string): boolean {
   return replid === "" || redis.replid === replid || redis.replid2 === replid;
 }
 
+/** Replicas that lost their link longer before the master was lost than this are stale: fresher data may exist elsewhere, ms. */
+const STALE_LINK_MS = 15_000;
+
+/**
+ * Replicas that a failover may choose from: in line, and hearing from the master until it was lost. One that was started since, or cut off for long, may be
+ * older than what others have, and is left to `recover`.
+ * @param lostAt when the master was lost
+ */
+export function fitForFailover(facts: GroupFacts, replid: string, lostAt: number | undefined): RedisMember[] {
+  const lostFor = facts.at - (lostAt ?? facts.at);
+  return redisUp(facts).filter(
+    (one) =>
+      inLine(one, replid) &&
+      !one.member.pod.orphan &&
+      one.member.pod.settings.priority !== 0 &&
+      one.redis.linkDownMs <= lostFor + STALE_LINK_MS,
+  );
+}
+
 /** A pod that will probably still be here in a minute. */
 export function willStay(member: MemberFact): boolean {
   return !member.pod.terminating && !member.pod.orphan && !member.pod.nodeGoing;
