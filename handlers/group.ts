@@ -160,7 +160,10 @@ export class Group {
       const found = matters && redis.length > 0 ? await source.outsiders() : { pods: [], selector: undefined };
       return { outsiders: await this.#links.readOutsiders(found.pods), outsiderSelector: found.selector };
     } catch (error) {
-      log.warn({ ...group, err: messageOf(error) }, "un-injected pods of the workload could not be listed");
+      const why = messageOf(error);
+      if (this.#complaint !== why)
+        log.warn({ ...group, reason: REASON.ActFailed, err: why }, "un-injected pods of the workload could not be listed");
+      this.#complaint = why;
       // Not knowing whether somebody holds the data is not the same as nobody: no bootstrap in this round.
       return record === undefined ? undefined : { outsiders: [], outsiderSelector: undefined };
     }
