@@ -1,0 +1,53 @@
+import { join } from "node:path";
+import { expect } from "vitest";
+import { PATH } from "../../kube/paths.ts";
+import { EXAMPLES, signal } from "./lib/bed.ts";
+import { underFault, verdict } from "./lib/fault.ts";
+import { test } from "./lib/scenario.ts";
+import { waitUntil } from "./lib/wait.ts";
+
+const EXPECTED = { replicas: 2, sentinels: 3 };
+/** A busy machine may be slow; the benchmark measures, these tests only refuse what is out of all proportion. */
+const KILL_GAP_MS = 4000;
+const HANDOVER_GAP_MS = 3000;
+/** Replication is asynchronous: what the master had acknowledged and not yet sent at the moment of its death is gone. */
+const KILL_LOST = 8;
+
+test("kill -9 of the master: writes go on through the Service, the old one returns as a replica", async ({ bed, space }) => {
+  const group = space.group();
+  await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
+  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await space.client.startWriters(await group.throughService());
+  const killed = await underFault(group, "kill -9", EXPECTED, async (pod) => {
+    await signal(bed, space.namespace, pod, "redis", "SIGKILL");
+  });
+  expect(killed.window.gapMs).toBeLessThan(KILL_GAP_MS);
+  const redises = await group.redises();
+  expect(redises.find(({ pod }) => pod === killed.before)?.role).toBe("slave");
+  expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
+});
+
+test("kubectl delete pod of the master: handed over without a lost write", async ({ bed, space }) => {
+  const group = space.group();
+  await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
+  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await space.client.startWriters(await group.throughService());
+  const deleted = await underFault(group, "delete pod", EXPECTED, async (pod) => {
+    await bed.kube.remove(PATH.pods(space.namespace, pod));
+  });
+  expect(deleted.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
+  expect((await verdict(group)).missing).toBe(0);
+});
+
+test("a person asks for a handover by an annotation on the Service", async ({ bed, space }) => {
+  const group = space.group();
+  await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
+  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await space.client.startWriters(await group.throughService());
+  const asked = await underFault(group, "handover on request", EXPECTED, async () => {
+    await bed.kubectl(["-n", space.namespace, "annotate", "service", "cache-master", "redis-ha.io/handover=any"]);
+  });
+  expect(asked.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
+  expect((await group.service()).metadata?.annotations).not.toHaveProperty("redis-ha.io/handover");
+  expect((await verdict(group)).missing).toBe(0);
+});

@@ -1,0 +1,53 @@
+/** One fault under traffic, seen by writers through the master Service. */
+
+import type { Verdict, Window } from "./client-pod.ts";
+import type { Expected, Group } from "./group.ts";
+import { say, waitUntil } from "./wait.ts";
+
+export interface FaultResult {
+  /** the masters' pods before and after */
+  readonly before: string;
+  readonly after: string;
+  readonly window: Window;
+}
+
+const CALM_WRITES = 50;
+
+/** The fault is over when another pod is master and writes are acknowledged again; then the group must become whole within `wholeWithinMs`. */
+export async function underFault(
+  group: Group,
+  what: string,
+  expected: Expected,
+  fault: (master: string) => Promise<void>,
+  wholeWithinMs = 60_000,
+): Promise<FaultResult> {
+  const { client } = group;
+  const before = (await group.master()).name;
+  await client.window(true);
+  await waitUntil("calm traffic before the fault", 10_000, async () => await acked(group, CALM_WRITES));
+  await client.window(true);
+  await fault(before);
+  const after = await waitUntil(`another master after: ${what}`, 40_000, async () => {
+    const { name } = await group.master();
+    if (name === before) throw new Error(`the Service still leads to ${before}`);
+    return name;
+  });
+  await waitUntil(`a whole group after: ${what}`, wholeWithinMs, async () => await group.whole(expected));
+  await waitUntil("writes after the fault", 10_000, async () => await acked(group, CALM_WRITES));
+  const window = await client.window();
+  say(`${what}: gap ${window.gapMs} ms, ${window.acked} writes, errors ${JSON.stringify(window.errors)}, ${before} → ${after}`);
+  return { before, after, window };
+}
+
+async function acked(group: Group, least: number): Promise<void> {
+  const { acked: count } = await group.client.window();
+  if (count < least) throw new Error(`${count} acknowledged writes of ${least}`);
+}
+
+/** Stops the writers and asks the master for every acknowledged key. */
+export async function verdict(group: Group): Promise<Verdict> {
+  await group.client.stopWriters();
+  const found = await group.client.verify(await group.throughService());
+  say(`${found.acked} acknowledged writes, ${found.missing} lost`);
+  return found;
+}
