@@ -76,7 +76,7 @@ export interface RedisUp {
   readonly replicas: readonly ReplicaSeen[];
   /** undefined: started by something else than our boot script */
   readonly report: BootReport | undefined;
-  /** ms since its link to its master went down; 0 when up */
+  /** ms since its link to its master went down; 0 when up, MAX_SAFE_INTEGER when it was never up since the process started */
   readonly linkDownMs: number;
 }
 
