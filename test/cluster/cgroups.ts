@@ -7,9 +7,19 @@ import { setTimeout as sleep } from "node:timers/promises";
  * Control groups do two things here: kubelets make the groups of their pods below their node's group, and every process of a
  * machine, daemon or container, can be found and killed by its machine's group, whatever became of its parents.
  */
-type Hierarchies = { unified: boolean; roots: string[]; tracking: string };
+type Hierarchies = {
+  /** Whether there is only the new, unified hierarchy. */
+  unified: boolean;
+  /** Where groups are made for pods. */
+  roots: string[];
+  /** The hierarchy in which each process is found by its machine. */
+  tracking: string;
+  /** Where groups may have been made, by container runtimes too. */
+  all: string[];
+};
 
 const PATIENCE_MS = 15_000;
+const REAP_PATIENCE_MS = 300;
 
 function hierarchies(): Hierarchies {
   const mounts = readFileSync("/proc/self/mountinfo", "utf8")
@@ -21,11 +31,11 @@ function hierarchies(): Hierarchies {
   const [unified] = ofType("cgroup2");
   if (old.length === 0) {
     if (unified === undefined) throw new Error("no control groups are mounted on this machine (/sys/fs/cgroup)");
-    return { unified: true, roots: [unified], tracking: unified };
+    return { unified: true, roots: [unified], tracking: unified, all: [unified] };
   }
   const tracking = old.find((root) => root.endsWith("/freezer"));
   if (tracking === undefined) throw new Error("the freezer control group is not mounted on this machine");
-  return { unified: false, roots: old, tracking };
+  return { unified: false, roots: old, tracking, all: unified === undefined ? old : [...old, unified] };
 }
 
 /** Makes a group in every hierarchy, ready for a kubelet's pods below it. */
@@ -96,15 +106,22 @@ export async function killCgroup(cgroup: string): Promise<void> {
   const { tracking, unified } = hierarchies();
   const group = join(tracking, cgroup);
   const end = performance.now() + PATIENCE_MS;
+  const killed = new Set<number>();
   while (processesIn(cgroup).length > 0) {
     if (performance.now() > end) throw new Error(`cannot kill the processes ${processesIn(cgroup).join(", ")} of ${group}`);
     const freezer = join(group, "freezer.state");
     if (!unified) writeFileSync(freezer, "FROZEN");
     if (unified) writeFileSync(join(group, "cgroup.kill"), "1");
-    for (const id of processesIn(cgroup)) killQuietly(id);
+    for (const id of processesIn(cgroup)) {
+      killed.add(id);
+      killQuietly(id);
+    }
     if (!unified) writeFileSync(freezer, "THAWED");
     await sleep(20);
   }
+  // The machine's first process takes the dead ones away; that it is slow is no error.
+  const reaped = performance.now() + REAP_PATIENCE_MS;
+  while ([...killed].some((id) => existsSync(`/proc/${id}`)) && performance.now() < reaped) await sleep(20);
 }
 
 function killQuietly(id: number): void {
@@ -118,7 +135,7 @@ function killQuietly(id: number): void {
 /** Removes a group and all below it from every hierarchy; its processes must be gone. */
 export async function removeCgroup(cgroup: string): Promise<void> {
   const end = performance.now() + PATIENCE_MS;
-  for (const root of hierarchies().roots) {
+  for (const root of hierarchies().all) {
     // A group stays busy for a moment after its last process.
     while (!tryRemove(join(root, cgroup))) {
       if (performance.now() > end) throw new Error(`the control group ${join(root, cgroup)} stays busy`);

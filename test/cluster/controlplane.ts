@@ -82,6 +82,9 @@ export async function startControllers(layout: Layout, binaries: Binaries): Prom
     `--kubeconfig=${kubeconfig("controller-manager")}`,
     "--leader-elect=false",
     "--use-service-account-credentials=true",
+    // Making the service accounts of all controllers one after the other would take five seconds with the default of 20.
+    "--kube-api-qps=200",
+    "--kube-api-burst=300",
     `--service-account-private-key-file=${cert("service-accounts.key")}`,
     `--root-ca-file=${cert("ca.crt")}`,
     `--cluster-signing-cert-file=${cert("ca.crt")}`,

@@ -8,12 +8,13 @@ import { makeCgroup } from "./cgroups.ts";
 import { removeCluster } from "./cleanup.ts";
 import { apiServerLog, startApiServer, startControllers } from "./controlplane.ts";
 import { saveHostSettings } from "./host-settings.ts";
-import { imageArchive } from "./images/catalog.ts";
+import { archivesOf } from "./images/catalog.ts";
+import { copyStore, seedStore } from "./images/store.ts";
 import { hostServer, writeKubeconfig } from "./kubeconfig.ts";
-import { type Layout, layoutOf, type NodeMachine } from "./layout.ts";
+import { type Layout, layoutOf } from "./layout.ts";
 import { withLock } from "./lock.ts";
 import { makeNetwork } from "./network.ts";
-import { importImages, startContainerd, startKubelet } from "./node.ts";
+import { startContainerd, startKubelet } from "./node.ts";
 import { createBaseObjects } from "./objects.ts";
 import { CACHE } from "./paths.ts";
 import { waitFor } from "./process.ts";
@@ -46,25 +47,20 @@ export async function up(options: UpOptions = {}): Promise<Layout> {
     await removeLeftovers(name);
     await installPackages();
     const images = [PAUSE_IMAGE, ...(options.images ?? DEFAULT_IMAGES)];
-    const [binaries, archives] = await Promise.all([buildBinaries(version), allArchives(images)]);
+    const [binaries, archives] = await Promise.all([buildBinaries(version), archivesOf(images)]);
+    const store = await seedStore(binaries, archives);
     const wanted = { name, nodes: options.nodes ?? 2, kubernetes: version, auditLog: options.auditLog ?? false };
     const record = await createRecord(wanted);
     const layout = layoutOf(name, record.index, record.nodes);
     await step(`start the cluster ${name} (Kubernetes ${version}, ${record.nodes} nodes)`, async () => {
-      await start(layout, binaries, archives, record.auditLog);
+      await start(layout, binaries, store, record.auditLog);
     });
     writeRecord({ ...record, ready: true });
     return layout;
   });
 }
 
-async function allArchives(images: readonly string[]): Promise<string[]> {
-  const archives: string[] = [];
-  for (const image of images) archives.push(image.endsWith(".tar") ? image : await imageArchive(image));
-  return archives;
-}
-
-async function start(layout: Layout, binaries: Binaries, archives: readonly string[], auditLog: boolean): Promise<void> {
+async function start(layout: Layout, binaries: Binaries, store: string, auditLog: boolean): Promise<void> {
   mkdirSync(layout.logs, { recursive: true });
   saveHostSettings();
   for (const machine of [layout.controlPlane, ...layout.nodes]) makeCgroup(machine.cgroup);
@@ -72,7 +68,10 @@ async function start(layout: Layout, binaries: Binaries, archives: readonly stri
   writeKubeconfig(layout, "admin", hostServer(layout), layout.kubeconfig);
   const api = connectApi(layout);
   try {
-    const nodes = layout.nodes.map(async (node) => await prepareNode(layout, binaries, node, archives));
+    const nodes = layout.nodes.map(async (node) => {
+      await copyStore(store, node);
+      return await startContainerd(layout, binaries, node);
+    });
     await startApiServer(layout, binaries, auditLog);
     await waitForApi(layout, api);
     await startControllers(layout, binaries);
@@ -88,12 +87,6 @@ async function start(layout: Layout, binaries: Binaries, archives: readonly stri
   } finally {
     api.close();
   }
-}
-
-async function prepareNode(layout: Layout, binaries: Binaries, node: NodeMachine, archives: readonly string[]): Promise<number> {
-  const pid = await startContainerd(layout, binaries, node);
-  await importImages(binaries, node, archives);
-  return pid;
 }
 
 async function waitForApi(layout: Layout, api: Api): Promise<void> {

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Binaries } from "./build/all.ts";
 import { killCgroup } from "./cgroups.ts";
+import { containerdAnswers, ctr } from "./ctr.ts";
 import { insideMachine, logOf, startInside } from "./daemons.ts";
 import { innerServer, writeKubeconfig } from "./kubeconfig.ts";
 import { type Layout, type NodeMachine, POD_NETWORK } from "./layout.ts";
@@ -9,7 +10,6 @@ import { cniConfig, containerdConfig, kubeletConfig } from "./node-config.ts";
 import { run, waitFor } from "./process.ts";
 
 const SOCKET_TIMEOUT_MS = 20_000;
-const IMPORT_TIMEOUT_MS = 120_000;
 
 /**
  * A node has a mount namespace of its own, in which /run and /var/log are its own folders: all its programs use their usual
@@ -37,21 +37,14 @@ export async function startContainerd(layout: Layout, binaries: Binaries, node: 
   const pid = await startInside(layout, node, [...ownMounts, ...containerd], { name: "containerd", path });
   const log = logOf(layout, node, "containerd");
   await waitFor({ what: `containerd on ${node.name}`, timeoutMs: SOCKET_TIMEOUT_MS, everyMs: 50, log }, async () => {
-    const answers = existsSync(containerdSocket(node)) && (await ctr(binaries, node, ["version"], true));
-    return answers ? true : undefined;
+    return await containerdAnswers(binaries, containerdSocket(node));
   });
   return pid;
 }
 
-async function ctr(binaries: Binaries, node: NodeMachine, args: readonly string[], allowFailure = false): Promise<boolean> {
-  const program = join(binaries.containerd, "ctr");
-  const all = ["--address", containerdSocket(node), "--namespace", "k8s.io", ...args];
-  return (await run(program, all, { allowFailure, timeoutMs: IMPORT_TIMEOUT_MS })).code === 0;
-}
-
-/** Brings the images of docker-archives onto a node. */
+/** Brings the images of docker-archives onto a running node. */
 export async function importImages(binaries: Binaries, node: NodeMachine, archives: readonly string[]): Promise<void> {
-  for (const archive of archives) await ctr(binaries, node, ["images", "import", archive]);
+  for (const archive of archives) await ctr(binaries, containerdSocket(node), ["images", "import", archive]);
 }
 
 /** Starts the kubelet and kube-proxy of a node, in the mounts of its containerd. */

@@ -3,7 +3,7 @@ import { env } from "node:process";
 import { buildBinaries } from "./build/all.ts";
 import { auditLogFile } from "./controlplane.ts";
 import { insideMachine } from "./daemons.ts";
-import { imageArchive } from "./images/catalog.ts";
+import { archivesOf } from "./images/catalog.ts";
 import { machineOf, nodeOf } from "./layout.ts";
 import { DEFAULT_NAME } from "./lifecycle.ts";
 import { setConnected } from "./network.ts";
@@ -45,7 +45,10 @@ export async function kubectlCommand(
   choice: Choice = {},
 ): Promise<{ command: string; args: string[]; env: NodeJS.ProcessEnv }> {
   const binaries = await binariesFor(choice);
-  return { command: join(binaries.kubernetes, "kubectl"), args: [...args], env: { ...env, KUBECONFIG: kubeconfigPath(choice) } };
+  const layout = layoutFor(choice);
+  // kubectl's memory of the API would otherwise stay in the user's home.
+  const own = { KUBECONFIG: layout.kubeconfig, KUBECACHEDIR: join(layout.dir, "kubectl") };
+  return { command: join(binaries.kubernetes, "kubectl"), args: [...args], env: { ...env, ...own } };
 }
 
 /** Runs kubectl to its end, for instance `kubectl(["apply", "-f", "-"], { input: yaml })`. */
@@ -58,8 +61,7 @@ export async function kubectl(args: readonly string[], options: Choice & RunOpti
 export async function load(images: readonly string[], choice: Choice = {}): Promise<void> {
   const layout = layoutFor(choice);
   const binaries = await binariesFor(choice);
-  const archives: string[] = [];
-  for (const image of images) archives.push(image.endsWith(".tar") ? image : await imageArchive(image));
+  const archives = await archivesOf(images);
   await Promise.all(layout.nodes.map(async (node) => await importImages(binaries, node, archives)));
 }
 

@@ -69,10 +69,13 @@ export function fullName(image: string): string {
   return first.includes(".") || first.includes(":") || first === "localhost" ? image : `docker.io/${image}`;
 }
 
-/** Returns the docker-archive of an image of the catalog, making it first when it is not cached. */
+/** Returns the docker-archive of an image of the catalog ("redis:7", also short: "valkey:9"), making it first when it is not cached. */
 export async function imageArchive(image: string): Promise<string> {
   const name = fullName(image);
-  const found = Object.entries(CATALOG).find(([, recipe]) => recipe.tags.includes(name));
+  const recipes = Object.entries(CATALOG);
+  const withName = (fits: (tag: string) => boolean): [string, Recipe] | undefined =>
+    recipes.find(([, recipe]) => recipe.tags.some(fits));
+  const found = withName((tag) => tag === name) ?? withName((tag) => tag.endsWith(`/${image}`));
   if (found === undefined) {
     throw new Error(`no image ${name} here; known are ${allImages().join(", ")}; or give the tar file of a docker-archive`);
   }
@@ -87,4 +90,11 @@ function recipeHash(recipe: Recipe): string {
     .update(entrypoint)
     .digest("hex")
     .slice(0, 10);
+}
+
+/** The archives of images given by name or as tar files. */
+export async function archivesOf(images: readonly string[]): Promise<string[]> {
+  const archives: string[] = [];
+  for (const image of images) archives.push(image.endsWith(".tar") ? image : await imageArchive(image));
+  return archives;
 }

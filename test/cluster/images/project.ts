@@ -7,6 +7,7 @@ import { installPackages } from "../build/debian.ts";
 import { withLock } from "../lock.ts";
 import { CACHE, PROJECT } from "../paths.ts";
 import { run } from "../process.ts";
+import { type Build, buildImage, importImage, limitStorage } from "./buildah.ts";
 import { imageArchive } from "./catalog.ts";
 
 export type ProjectImage = { name: string; archive: string };
@@ -17,9 +18,6 @@ const TARGETS: Readonly<Record<string, readonly string[]>> = {
   "redis-ha-boot": ["docker/boot", "docker/install.c"],
 };
 const DOCKERFILE = "docker/Dockerfile";
-const STORAGE = join(CACHE, "buildah");
-const STORAGE_LIMIT_MB = 6000;
-const BUILD_TIMEOUT_MS = 900_000;
 /** Archives of older sources that are kept, so that going back to one costs nothing. */
 const KEPT = 6;
 
@@ -49,28 +47,21 @@ export async function buildProjectImages(): Promise<ProjectImage[]> {
   });
 }
 
-type Build = { context: string; dockerfile: string; target: string; name: string; file: string; log: string };
-
 async function build(wanted: Build): Promise<void> {
-  const common = ["--file", wanted.dockerfile, "--target", wanted.target, "--tag", wanted.name];
-  const options = { log: wanted.log, timeoutMs: BUILD_TIMEOUT_MS };
+  const { context, dockerfile, target, name, file, log } = wanted;
   if (await dockerAnswers()) {
-    await run("docker", ["build", ...common, wanted.context], options);
-    await run("docker", ["save", "--output", wanted.file, wanted.name], options);
+    await run("docker", ["build", "--file", dockerfile, "--target", target, "--tag", name, context], { log });
+    await run("docker", ["save", "--output", file, name], { log });
     return;
   }
   await installPackages();
-  await limitStorage(wanted.log);
-  await importBases(wanted);
-  const chroot = ["--isolation", "chroot", "--pull=never", "--layers"];
-  await buildah(["bud", ...chroot, ...common, wanted.context], wanted.log);
-  await buildah(["push", wanted.name, `docker-archive:${wanted.file}:${wanted.name}`], wanted.log);
-}
-
-/** Each build leaves layers that the next may use again; when they are many, it starts anew. */
-async function limitStorage(log: string): Promise<void> {
-  const { stdout } = await run("du", ["--summarize", "--block-size=1M", STORAGE], { allowFailure: true, timeoutMs: 60_000 });
-  if (Number.parseInt(stdout, 10) > STORAGE_LIMIT_MB) await buildah(["rmi", "--all", "--force"], log);
+  await limitStorage(log);
+  for (const base of baseImages(readFileSync(dockerfile, "utf8"))) {
+    const archive = await imageArchive(base);
+    // The archive's name has a hash of what is in it.
+    await importImage(base, archive, createHash("sha256").update(archive).digest("hex").slice(0, 16), log);
+  }
+  await buildImage(wanted);
 }
 
 async function dockerAnswers(): Promise<boolean> {
@@ -83,37 +74,11 @@ async function dockerAnswers(): Promise<boolean> {
   }
 }
 
-/** Brings the base images that a Dockerfile names into buildah's storage, under their real names. */
-async function importBases({ dockerfile, log }: Build): Promise<void> {
-  for (const name of baseImages(readFileSync(dockerfile, "utf8"))) {
-    const archive = await imageArchive(name);
-    // The archive's name has a hash of what is in it, so a tag of that name says that this very archive was imported.
-    const mark = `localhost/imported:${createHash("sha256").update(archive).digest("hex").slice(0, 16)}`;
-    const known = await buildahQuery(["inspect", "--type", "image", mark]);
-    if (!known) {
-      await buildah(["pull", `docker-archive:${archive}:${name}`], log);
-      await buildah(["tag", name, mark], log);
-    }
-  }
-}
-
 /** The images that a Dockerfile starts from: not its own earlier stages, and not the empty one. */
 export function baseImages(dockerfile: string): string[] {
   const lines = [...dockerfile.matchAll(/^FROM\s+(?:--\S+\s+)?(\S+)(?:\s+AS\s+(\S+))?/gim)];
   const stages = new Set(["scratch", ...lines.map(([, , stage]) => stage)]);
   return [...new Set(lines.map(([, image]) => image ?? ""))].filter((image) => !stages.has(image));
-}
-
-function buildahArgs(args: readonly string[]): string[] {
-  return ["--root", join(STORAGE, "root"), "--runroot", join(STORAGE, "run"), "--storage-driver", "overlay", ...args];
-}
-
-async function buildah(args: readonly string[], log: string): Promise<void> {
-  await run("buildah", buildahArgs(args), { log, timeoutMs: BUILD_TIMEOUT_MS });
-}
-
-async function buildahQuery(args: readonly string[]): Promise<boolean> {
-  return (await run("buildah", buildahArgs(args), { allowFailure: true, timeoutMs: 60_000 })).code === 0;
 }
 
 /** A hash of all files of the inputs, with their paths and modes. */
