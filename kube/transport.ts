@@ -77,7 +77,7 @@ export function createTransport(findAccess: () => Promise<Access>, userAgent: st
   function agentsFor(url: URL): { requests: HttpAgent; streams: HttpAgent } {
     if (agents) return agents;
     // lifo: the warmest connection first; the second warmest stays ready for when the first hangs.
-    const options = { keepAlive: true, maxSockets: 64, maxFreeSockets: 8, scheduling: "lifo", timeout: IDLE_MS } as const;
+    const options = { keepAlive: true, maxSockets: 256, maxFreeSockets: 8, scheduling: "lifo", timeout: IDLE_MS } as const;
     const streams = { keepAlive: false, maxSockets: Number.POSITIVE_INFINITY };
     agents =
       url.protocol === "https:"
