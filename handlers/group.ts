@@ -122,7 +122,15 @@ export class Group {
       }
     }
     this.#running = false;
-    if (!this.#stopped) this.#timer = setTimeout(() => this.wake(), this.#hint === undefined ? BACKSTOP_MS : BUSY_MS);
+    if (!this.#stopped) this.#timer = setTimeout(() => this.wake(), this.#pauseMs());
+  }
+
+  /** How long nothing happens unless an event wakes the loop. */
+  #pauseMs(): number {
+    if (this.#hint !== undefined) return BUSY_MS;
+    const { promoteNotBefore, handoverNotBefore } = this.#memory;
+    const retries = [promoteNotBefore, handoverNotBefore].map((at) => at - Date.now()).filter((wait) => wait > 0);
+    return Math.min(BACKSTOP_MS, ...retries);
   }
 
   async #round(): Promise<void> {
@@ -132,10 +140,12 @@ export class Group {
     if (!(await this.#objects(settings))) return;
     this.#links.sync(pods, this.#password?.value);
     const observed = performance.now();
+    // Before the members: a Service that is older than they are only makes the patch conflict; a newer one would let old facts undo a newer route.
+    const masterService = source.masterService(source.masterServiceName());
     const members = await this.#links.read(pods);
     const outsiders = await this.#outsiders(pods);
     if (outsiders === undefined) return;
-    const facts = this.#gather(members, settings, outsiders);
+    const facts = this.#gather(members, settings, outsiders, masterService);
     const decided = performance.now();
     const plan = decide(facts, this.#memory);
     this.#facts = facts;
@@ -173,6 +183,7 @@ export class Group {
     members: readonly MemberFact[],
     settings: GroupSettings,
     outsiders: Pick<GroupFacts, "outsiders" | "outsiderSelector">,
+    masterService: ServiceFact | undefined,
   ): GroupFacts {
     const { source, group } = this.#options;
     const at = Date.now();
@@ -185,7 +196,7 @@ export class Group {
       settings,
       members,
       ...outsiders,
-      masterService: source.masterService(source.masterServiceName()),
+      masterService,
       hint: this.#hint === undefined ? undefined : { address: this.#hint.address, ageMs: at - this.#hint.at },
       epochHeard: this.#epochHeard,
     };
@@ -214,22 +225,26 @@ export class Group {
   async #act(actions: readonly Action[], facts: GroupFacts): Promise<void> {
     const context = this.#context(facts);
     const urgent = actions.filter(({ kind }) => URGENT.has(kind));
-    for (const action of urgent) await this.#one(context, action);
-    await Promise.all(actions.filter(({ kind }) => !URGENT.has(kind)).map((action) => this.#one(context, action)));
-    // What was done has changed the facts: look again at once, without waiting for an event.
-    if (actions.some(({ kind }) => CHANGES_MASTER.has(kind))) this.#wanted = true;
+    const done: boolean[] = [];
+    for (const action of urgent) done.push(await this.#one(context, action));
+    const others = actions.filter(({ kind }) => !URGENT.has(kind));
+    done.push(...(await Promise.all(others.map((action) => this.#one(context, action)))));
+    // What was done has changed the facts: look again at once, without waiting for an event. What failed would only fail again.
+    if ([...urgent, ...others].some(({ kind }, at) => done[at] === true && CHANGES_MASTER.has(kind))) this.#wanted = true;
   }
 
-  async #one(context: ActContext, action: Action): Promise<void> {
+  /** Whether it was done. */
+  async #one(context: ActContext, action: Action): Promise<boolean> {
     const { metrics, log, group } = this.#options;
     const result = await act(context, action);
     metrics.acts.inc({ kind: action.kind, result: result.outcome });
-    if (result.outcome === "done") return;
+    if (result.outcome === "done") return true;
     const level = result.outcome === "failed" ? "warn" : "info";
     log[level]({ ...group, action: action.kind, outcome: result.outcome, reason: REASON.ActFailed }, result.why);
     const now = Date.now();
     if (action.kind === "promote") this.#memory = { ...this.#memory, promoteNotBefore: now + RETRY_MS.promote };
     if (action.kind === "handover") this.#memory = { ...this.#memory, handoverNotBefore: now + RETRY_MS.handover };
+    return false;
   }
 
   #context(facts: GroupFacts): ActContext {
@@ -297,9 +312,8 @@ const URGENT: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
   "adopt",
   "release",
 ]);
+/** What these change is read from Redis and Sentinel. `route` and `claim` change the Service: its watch wakes the loop, and before that it would act again. */
 const CHANGES_MASTER: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
-  "route",
-  "claim",
   "promote",
   "handover",
   "fence",
