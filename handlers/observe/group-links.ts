@@ -58,7 +58,10 @@ export class GroupLinks {
     }
     for (const pod of pods) {
       const known = this.#members.get(pod.uid);
-      if (known !== undefined) known.pod = pod;
+      // A pod whose sandbox was made anew (its node was rebooted) keeps its UID and has another address.
+      const moved = known !== undefined && pod.ip !== undefined && pod.ip !== known.ip;
+      if (known !== undefined && moved) this.#drop(pod.uid, known);
+      if (known !== undefined && !moved) known.pod = pod;
       else if (pod.ip !== undefined && !pod.ended) this.#members.set(pod.uid, this.#open(pod, pod.ip));
     }
   }
@@ -164,12 +167,13 @@ export class GroupLinks {
     if (link === undefined) return undefined;
     if (link.state === "up") {
       const [info, config] = await link.all([["INFO"], ["CONFIG", "GET", ...CONFIG_NAMES]]);
-      const fact = info instanceof Error ? undefined : redisFact(info, config);
+      // Half an answer would read as "no boot report": not even the right process could be told then.
+      const fact = info instanceof Error || config instanceof LinkError ? undefined : redisFact(info, config);
       if (fact !== undefined) {
         member.lastRedis = fact;
         return fact;
       }
-      if (info instanceof Error && !(info instanceof LinkError))
+      if (info instanceof Error && /^(NOAUTH|NOPERM|WRONGPASS)/.test(info.message))
         return { state: "denied", forMs: link.forMs, last: member.lastRedis };
     }
     const state = link.state === "up" || link.state === "connecting" ? "unknown" : link.state;
@@ -189,7 +193,10 @@ export class GroupLinks {
         ["SENTINEL", "REPLICAS", name],
       ]);
       const [myId, info, master, sentinels, replicas] = replies;
-      if (!(myId instanceof Error) && !(info instanceof Error)) return sentinelFact(myId, info, master, sentinels, replicas);
+      // Only its own word says that it does not watch the group; a late answer is none, and a list without peers would be believed.
+      const idle = master instanceof Error && /No such master/i.test(master.message);
+      const read = (idle ? [myId, info] : replies).every((reply) => !(reply instanceof Error));
+      if (read) return sentinelFact(myId, info, master, sentinels, replicas);
     }
     return { state: link.state === "up" || link.state === "connecting" ? "unknown" : link.state, forMs: link.forMs };
   }
