@@ -30,10 +30,13 @@ export async function winVotes(
     granted = ballots.filter((ballot) => ballot?.leader === candidate && ballot.epoch === asked).length;
     if (granted >= needed) return { won: true, epoch: asked };
     const answered = ballots.filter((ballot) => ballot !== undefined);
-    const rival = answered.some((ballot) => ballot.leader !== candidate && ballot.leader !== "*" && ballot.epoch >= asked);
+    // A foreign leader in the first round is usually the trace of an old election whose epoch we had not heard of (nobody was electing when the facts
+    // were read); in a later round, when we are ahead of all that was told, it is a rival.
+    const foreign = answered.some((ballot) => ballot.leader !== candidate && ballot.leader !== "*" && ballot.epoch >= asked);
+    const rival = foreign && round > 0;
     if (rival || answered.length < needed) return { won: false, electing: rival, granted, epoch: asked };
-    // Not granted, and nobody else has this epoch: ours is behind their current epoch, which they don't tell. Go on further ahead.
-    asked = Math.max(asked, ...answered.map((ballot) => ballot.epoch)) + 1 + round * 4;
+    // Not granted: ours is behind their current epoch, which they don't tell; an hour of failed elections can have taken it far. Go on further ahead.
+    asked = Math.max(asked, ...answered.map((ballot) => ballot.epoch)) + 16 ** round;
   }
   return { won: false, electing: false, granted, epoch: asked };
 }
