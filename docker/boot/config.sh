@@ -44,7 +44,7 @@ words() {
 
 # flatten FILE [DEPTH]: the lines that say something, with those of included files in their place.
 flatten() {
-  sed -n '/^[[:space:]]*[^#[:space:]]/p' "$1" 2>/dev/null | while IFS= read -r line; do
+  sed -n '/^[[:space:]]*[^#[:space:]]/p' "$1" 2>/dev/null | while IFS= read -r line || [ -n "$line" ]; do
     case $line in
     *[iI][nN][cC][lL][uU][dD][eE]*)
       pattern=$(printf '%s\n' "$line" | sed -nE "s/^[[:space:]]*[\"']?[iI][nN][cC][lL][uU][dD][eE][\"']?[[:space:]]+[\"']?([^\"']*[^\"'[:space:]])[\"']?[[:space:]]*\$/\1/p")

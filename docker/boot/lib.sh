@@ -36,8 +36,9 @@ now() { date +%s; }
 # A line of a configuration: `echo` would read backslashes in it.
 line() { printf '%s\n' "$1"; }
 
-# A pause of a tenth of a second, where the sleep of the image can do that.
+# Short pauses, where the sleep of the image can do them.
 nap() { sleep 0.1 2>/dev/null || sleep 1; }
+blink() { sleep 0.02 2>/dev/null || sleep 1; }
 
 # PATH without our own directory of wrappers.
 plain_path() {

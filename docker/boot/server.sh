@@ -31,7 +31,7 @@ umask 077
 [ -d "$folder" ] || mkdir -p "$folder" || die "cannot make $folder"
 draft=$folder/.user.conf
 final=$folder/.redis.conf
-rm -f "$draft" "$final" "$folder/started"
+rm -f "$draft" "$final" "$folder/started" "$folder/watched"
 : >"$draft" || die "cannot write to $folder as user $(id -u): is the volume mounted read-only?"
 # For the guard of bin/redis: the server is started through us.
 : >"$folder/started"
@@ -104,5 +104,11 @@ rm -f "$draft"
 umask "$mask"
 
 watch_server $$ </dev/null &
+# The quiet of a waiting server is there before the server is; at most a second.
+tries=0
+while [ ! -e "$folder/watched" ] && [ $tries -lt 50 ]; do
+  tries=$((tries + 1))
+  blink
+done
 unset HA_SERVER_NAME REDIS_HA_SERVER REDIS_HA_GUARD
 exec "$server" "$file"

@@ -13,10 +13,10 @@ start_nobody() {
     "$server" - >/dev/null 2>&1 &
   nobody=$!
   tries=0
-  while [ $tries -lt 30 ] && kill -0 "$nobody" 2>/dev/null; do
+  while [ $tries -lt 100 ] && kill -0 "$nobody" 2>/dev/null; do
     [ -z "$(cli 1 "$HA_NOBODY_HOST" "$HA_NOBODY_PORT" ping)" ] || break
     tries=$((tries + 1))
-    nap
+    blink
   done
   kill -STOP "$nobody" 2>/dev/null
 }
@@ -85,6 +85,7 @@ attach() {
 failover_is_safe() {
   with=0 without=0 absent=0
   while read -r ip port _ flags; do
+    [ -n "$ip" ] || continue
     case $flags in
     *s_down* | *disconnected*) absent=$((absent + 1)) ;;
     *) if has_keys "$ip" "$port"; then with=$((with + 1)); else without=$((without + 1)); fi ;;
@@ -122,6 +123,7 @@ watch_server() {
   main=$1
   nobody='' said='' said_at=0 settled=no restored=no fact='' fact_since=0 failover_asked=0 rounds=0
   [ "$master_ip $master_port" != "$HA_NOBODY_HOST $HA_NOBODY_PORT" ] || start_nobody
+  : >"$HA_HOME/redis/watched"
   if [ -z "$HA_CLI" ]; then
     log "the image has neither redis-cli nor valkey-cli: only the handlers watch this server"
     return 0

@@ -1,0 +1,171 @@
+/** Everything waits for a bounded time, and what is left of a process ends with it. */
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type ServerBinary, serverBinaries } from "../servers/install.ts";
+import { Bed, GROUP, PASSWORD, type Pod, pause, until } from "./bed.ts";
+
+let bed: Bed;
+beforeEach(async () => {
+  bed = await Bed.make((await serverBinaries())[0] as ServerBinary);
+});
+afterEach(() => bed.close());
+
+async function group(): Promise<readonly [Pod, Pod]> {
+  const [master, replica] = [await bed.pod("0"), await bed.pod("1")];
+  await bed.publish([master, replica]);
+  for (const pod of [master, replica]) {
+    pod.startSentinel();
+    pod.startRedis([]);
+  }
+  for (const pod of [master, replica]) await pod.up();
+  await master.call("replicaof", "no", "one");
+  await replica.call("replicaof", master.ip, "6379");
+  for (const pod of [master, replica]) {
+    await until("the sentinel", async () => (await pod.callSentinel("ping"))[0] === "PONG");
+    await pod.callSentinel("sentinel", "monitor", GROUP, master.ip, "6379", "2");
+    await pod.callSentinel(
+      "sentinel",
+      "set",
+      GROUP,
+      "auth-pass",
+      PASSWORD,
+      "down-after-milliseconds",
+      "2000",
+      "failover-timeout",
+      "10000",
+    );
+  }
+  await until("the link", async () => (await replica.role()).endsWith("connected"));
+  return [master, replica];
+}
+
+test("names that cannot be resolved and sentinels that do not answer cost at most 3 s", async () => {
+  const [pod, silent] = [await bed.pod(), await bed.pod("0")];
+  silent.startSentinel();
+  await until("the sentinel", async () => (await silent.callSentinel("ping"))[0] === "PONG");
+  silent.sentinel.signal("SIGSTOP");
+  await bed.publish([silent]);
+  let started = Date.now();
+  pod.startRedis([]);
+  await pod.up();
+  expect(Date.now() - started).toBeLessThan(3000);
+  pod.kill();
+  await pod.redis.ended;
+  await bed.fake("getent", "sleep 30");
+  started = Date.now();
+  pod.startRedis([]);
+  await pod.up();
+  expect(Date.now() - started).toBeLessThan(3000);
+  await until("the reason", async () => (await pod.redis.log()).includes("(0 answered)"));
+});
+
+test("a pod that starts beside a living master follows it at once; a dead one or a stranger it does not follow", async () => {
+  const [master, replica] = await group();
+  const third = await bed.pod("2");
+  third.startRedis([]);
+  await third.up();
+  expect(await third.redis.log()).toContain(
+    `starting as a replica of ${master.ip}:6379, the master of ${GROUP} (config-epoch 0)`,
+  );
+  await until("the link", async () => (await third.role()) === `slave ${master.ip} 6379 connected`);
+  third.kill();
+  replica.redis.kill();
+  master.redis.kill();
+  await third.redis.ended;
+  third.startRedis([]);
+  expect(await third.up()).toMatch(new RegExp(`^slave ${third.ip} 6378`));
+  expect(await third.redis.log()).toContain("but it does not answer as one");
+});
+
+test("SIGTERM ends a waiting server at once, and nothing stays behind when a server is killed", async () => {
+  const pod = await bed.pod();
+  pod.startRedis([]);
+  await pod.up();
+  await until("the stopped process", () => pod.nobodyListens());
+  let started = Date.now();
+  pod.redis.signal("SIGTERM");
+  expect(await pod.redis.ended).toBe(0);
+  expect(Date.now() - started).toBeLessThan(2000);
+  await until("the helper and the stopped process to end", async () => (await processes(pod)).length === 0, 5000);
+
+  pod.startRedis([]);
+  await pod.up();
+  await until("the stopped process", () => pod.nobodyListens());
+  pod.redis.signal("SIGKILL");
+  started = Date.now();
+  await until("the helper and the stopped process to end", async () => (await processes(pod)).length === 0, 5000);
+});
+
+test("preStop ends as soon as the handlers have moved the role", async () => {
+  const [master, replica] = await group();
+  const hook = master.preStop();
+  await pause(500);
+  await replica.call("replicaof", "no", "one");
+  await master.call("replicaof", replica.ip, "6379");
+  const { code, ms, log } = await hook;
+  expect({ code, log }).toEqual({ code: 0, log: "" });
+  expect(ms).toBeLessThan(3000);
+});
+
+test("preStop without any sentinel ends within its bound and leaves a master that takes writes", async () => {
+  const [master, replica] = await group();
+  for (const pod of [master, replica]) pod.sentinel.kill();
+  const { code, ms, log } = await master.preStop({ REDIS_HA_GRACE_S: "9", REDIS_HA_PRESTOP_HANDLERS_S: "1" });
+  expect(code).toBe(0);
+  expect(ms).toBeLessThan(7000);
+  expect(log).toContain("cannot hand over");
+  expect(log).toContain("still the master after 4 s, ending nevertheless");
+  expect(await master.call("set", "a", "b")).toEqual(["OK"]);
+});
+
+test("preStop with a replica that does not catch up takes writes again", async () => {
+  const [master, replica] = await group();
+  replica.redis.signal("SIGSTOP");
+  const { code, ms } = await master.preStop({ REDIS_HA_GRACE_S: "8", REDIS_HA_PRESTOP_HANDLERS_S: "0" });
+  replica.redis.signal("SIGCONT");
+  expect(code).toBe(0);
+  expect(ms).toBeLessThan(8000);
+  expect(await master.call("set", "a", "b")).toEqual(["OK"]);
+});
+
+test("preStop fences a master that was not told that another one was chosen", async () => {
+  const [master, replica] = await group();
+  for (const pod of [master, replica])
+    await until("the sentinels to know each other", async () => (await pod.monitored())["num-other-sentinels"] === "1");
+  await until("the replica to be known", async () => (await replica.monitored())["num-slaves"] === "1");
+  expect(await replica.callSentinel("sentinel", "failover", GROUP)).toEqual(["OK"]);
+  await until("the new master", async () => (await replica.monitored()).ip === replica.ip);
+  expect(await master.role()).toBe("master");
+  const { code, log } = await master.preStop({ REDIS_HA_PRESTOP_HANDLERS_S: "0" });
+  expect(code).toBe(0);
+  expect(log).toContain(`prestop: ${replica.ip}:6379 is the master of ${GROUP} now`);
+  expect(await master.role()).toMatch(new RegExp(`^slave ${replica.ip} 6379 `));
+});
+
+test("a folder that cannot be written is said in plain words", async () => {
+  const pod = await bed.pod();
+  const running = pod.startRedis([], { env: { REDIS_HA_HOME: "/proc" } });
+  expect(await running.ended).not.toBe(0);
+});
+
+test("the entrypoint of the image gives a sentinel of root its user", async () => {
+  const pod = await bed.pod("0");
+  await bed.fake("docker-entrypoint.sh", 'echo "entrypoint: $*" >&2; exec "$@"');
+  pod.startSentinel();
+  await until("the sentinel", async () => (await pod.callSentinel("ping"))[0] === "PONG");
+  const said = await pod.sentinel.log();
+  if (process.getuid?.() === 0)
+    expect(said).toContain(`entrypoint: redis-server ${join(pod.home, "sentinel/sentinel.conf")} --sentinel`);
+});
+
+/** Living processes that were started with the folder of a pod. */
+async function processes(pod: Pod): Promise<string[]> {
+  const found: string[] = [];
+  for (const id of await readdir("/proc")) {
+    if (!/^\d+$/.test(id)) continue;
+    const environment = await readFile(`/proc/${id}/environ`, "latin1").catch(() => "");
+    if (environment.split("\0").includes(`REDIS_HA_HOME=${pod.home}`)) found.push(id);
+  }
+  return found;
+}
