@@ -63,7 +63,8 @@ for (const name of values.only.split(",")) {
     samples.push(one);
     say(
       `${name} ${run + 1}: gap ${Math.round(one.gapMs)} ms, lost ${one.lost} of ${one.acked}, whole after ${one.wholeAfterMs} ms, ` +
-        `${one.steps.map(({ step, ms }) => `${step} ${ms}`).join(", ")}; ${JSON.stringify(one.errors)}`,
+        `${one.steps.map(({ step, ms }) => `${step} ${ms}`).join(", ")}; ${JSON.stringify(one.errors)}; ` +
+        `gap ${one.gapFrom.slice(11)} to ${one.gapTo.slice(11)}, steps from ${one.stepsFrom.slice(11)}`,
     );
   }
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);

@@ -16,6 +16,10 @@ export interface Sample {
   readonly to: string;
   readonly steps: Timeline["steps"];
   readonly firstErrors: readonly string[];
+  /** when the gap began and ended, and when the handlers' steps did: ISO times */
+  readonly gapFrom: string;
+  readonly gapTo: string;
+  readonly stepsFrom: string;
 }
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
@@ -71,6 +75,9 @@ export async function sample(group: Group, cluster: string, fault: Fault, writer
     to: after.name,
     steps: last?.steps ?? [],
     firstErrors: window.firstErrors,
+    gapFrom: window.gapStartedAt,
+    gapTo: new Date(Date.parse(window.gapStartedAt) + window.gapMs).toISOString(),
+    stepsFrom: last?.startedAt ?? "",
   };
 }
 
