@@ -18,6 +18,10 @@ export type LinkState = "connecting" | "up" | "refused" | "timeout" | "denied";
 /** Connection attempts: at once after a loss, then in these steps, ms. A pod's lifetime bounds them. */
 const RETRY_MS = [0, 20, 50, 100, 200, 200, 500];
 const CONNECT_TIMEOUT_MS = 400;
+/** A connection that the kernel took for a server that does not answer (stopped, or its node is gone) is given up after this time, ms. */
+const HANDSHAKE_MS = 1000;
+/** The socket of a silent server is destroyed so long after it was closed, ms. */
+const DISCONNECT_MS = 200;
 /** A server that has not answered for this long is called silent, ms. One tick of a busy server's fork can take 100 ms. */
 export const ANSWER_MS = 300;
 
@@ -115,6 +119,7 @@ export class Link {
       protocol: 2,
       lazyConnect: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
+      disconnectTimeout: DISCONNECT_MS,
       retryStrategy: () => null,
       reconnectOnError: null,
       enableReadyCheck: false,
@@ -126,17 +131,22 @@ export class Link {
     });
     this.#redis = redis;
     let outcome: LinkState = "refused";
+    const handshake = setTimeout(() => this.#giveUp(redis, "timeout"), HANDSHAKE_MS);
     redis.on("error", (error: NodeJS.ErrnoException) => {
       outcome = stateOf(error);
     });
     redis.on("ready", () => {
       // AUTH is sent in front of everything else; its refusal arrives as an error, and the first PING tells.
-      redis.call("PING").then(
-        () => this.#up(redis),
-        (error: Error) => (replyMeansUp(error) ? this.#up(redis) : this.#denied(redis)),
-      );
+      const answered = (error?: Error): void => {
+        clearTimeout(handshake);
+        if (error === undefined || replyMeansUp(error)) this.#up(redis);
+        else if (stateOf(error) === "denied") this.#giveUp(redis, "denied");
+        else redis.disconnect(); // closed meanwhile, which "end" tells
+      };
+      redis.call("PING").then(() => answered(), answered);
     });
     redis.on("end", () => {
+      clearTimeout(handshake);
       if (this.#redis === redis) this.#lost(outcome);
     });
     redis.connect().catch(() => {
@@ -152,11 +162,12 @@ export class Link {
     this.#set("up");
   }
 
-  #denied(redis: Redis): void {
+  /** Does not wait for the other side to close: a silent one never does. */
+  #giveUp(redis: Redis, outcome: LinkState): void {
     if (this.#redis !== redis) return;
     this.#redis = undefined;
     redis.disconnect();
-    this.#lost("denied");
+    this.#lost(outcome);
   }
 
   /** The first retry after a loss is immediate: a refusal then says that the process is gone, an answer that only the connection was. */
