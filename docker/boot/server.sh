@@ -21,7 +21,7 @@ done
 
 version=$("$server" --version | sed -nE 's/.*v=([0-9]+)\.([0-9]+).*/\1 \2/p')
 if [ -z "$version" ] || [ $((${version% *} * 100 + ${version#* })) -lt 602 ]; then
-  die "this server is version '${version:-unknown}'; redis-ha needs Redis 6.2 or newer, or Valkey"
+  die "this server's version is '${version:-unknown}'; redis-ha needs Redis 6.2 or newer, or Valkey"
 fi
 
 folder=$HA_HOME/redis

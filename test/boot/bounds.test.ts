@@ -1,5 +1,6 @@
 /** Everything waits for a bounded time, and what is left of a process ends with it. */
 import { readdir, readFile } from "node:fs/promises";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
@@ -129,6 +130,22 @@ test("preStop with a replica that does not catch up takes writes again", async (
   expect(await master.call("set", "a", "b")).toEqual(["OK"]);
 });
 
+test("preStop leaves it to connected handlers for longer, and to whoever has paused the writes", async () => {
+  const [master] = await group();
+  await master.call("client", "pause", "60000", "write");
+  const handlers = connect({ host: master.ip, port: 6379 });
+  handlers.write(`AUTH ${JSON.stringify(PASSWORD)}\r\nCLIENT SETNAME redis-ha\r\n`);
+  await until("the name", async () => (await master.call("client", "list")).some((line) => line.includes(" name=redis-ha ")));
+  const { code, ms, log } = await master.preStop({ REDIS_HA_GRACE_S: "11", REDIS_HA_PRESTOP_HANDLERS_S: "1" });
+  handlers.destroy();
+  expect(code).toBe(0);
+  expect(ms).toBeGreaterThan(4000);
+  expect(log.split("\n").filter((line) => line !== "")).toEqual([
+    "redis-ha: prestop: writes are paused already: somebody else is handing over",
+    "redis-ha: prestop: still the master after 6 s, ending nevertheless",
+  ]);
+});
+
 test("preStop fences a master that was not told that another one was chosen", async () => {
   const [master, replica] = await group();
   for (const pod of [master, replica])
@@ -141,6 +158,17 @@ test("preStop fences a master that was not told that another one was chosen", as
   expect(code).toBe(0);
   expect(log).toContain(`prestop: ${replica.ip}:6379 is the master of ${GROUP} now`);
   expect(await master.role()).toMatch(new RegExp(`^slave ${replica.ip} 6379 `));
+});
+
+test("a server that is too old is refused", async () => {
+  const pod = await bed.pod();
+  await bed.fake(
+    "redis-server",
+    'echo "Redis server v=6.0.16 sha=00000000:0 malloc=jemalloc-5.2.1 bits=64 build=a3fdef44459b3ad6"',
+  );
+  const running = pod.startRedis([]);
+  expect(await running.ended).toBe(1);
+  expect(await running.log()).toContain("redis-ha needs Redis 6.2 or newer");
 });
 
 test("a folder that cannot be written is said in plain words", async () => {
