@@ -78,6 +78,10 @@ async function untilRolledOut(bed: Bed): Promise<void> {
   await bed.kubectl(["-n", SYSTEM, "rollout", "status", "deployment/redis-ha", "--timeout=120s"], { timeoutMs: 130_000 });
 }
 
+export async function isInstalled(bed: Bed): Promise<boolean> {
+  return (await deployment(bed)) !== undefined;
+}
+
 /** The image of the server: it holds Node, so the neutral client runs in it too. */
 export async function serverImage(bed: Bed): Promise<string> {
   const found = await deployment(bed);
