@@ -152,3 +152,10 @@ function tryRemove(group: string): boolean {
     return false;
   }
 }
+
+/** The folders of a group that still exist, in any hierarchy. */
+export function remainingCgroups(cgroup: string): string[] {
+  return hierarchies()
+    .all.map((root) => join(root, cgroup))
+    .filter((group) => existsSync(group));
+}

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { killCgroup, removeCgroup } from "./cgroups.ts";
+import { killCgroup, remainingCgroups, removeCgroup } from "./cgroups.ts";
 import { restoreHostSettings } from "./host-settings.ts";
-import type { Layout } from "./layout.ts";
+import { type Layout, layoutOf } from "./layout.ts";
 import { removeNetwork } from "./network.ts";
 import { STATE } from "./paths.ts";
-import { run } from "./process.ts";
-import { listClusters } from "./state.ts";
+import { commandOf, run } from "./process.ts";
+import { listClusters, readRecord } from "./state.ts";
 
 /** Removes everything of a cluster from the machine, whether it runs well or was left over from a crash. */
 export async function removeCluster(layout: Layout): Promise<void> {
@@ -17,6 +17,22 @@ export async function removeCluster(layout: Layout): Promise<void> {
   if (listClusters().length > 0) return;
   restoreHostSettings();
   if (existsSync(STATE) && readdirSync(STATE).length === 0) rmdirSync(STATE);
+}
+
+/** What is left of a cluster on this machine, in words; nothing after `down`. */
+export function leftovers(name: string): string[] {
+  const { dir, cgroup, hostLink } = layoutOf(name, readRecord(name)?.index ?? 0, 0);
+  const record = readRecord(name);
+  const mentions = readdirSync("/proc").filter(
+    (id) => /^\d+$/.test(id) && commandOf(Number(id)).some((word) => word.includes(join(dir, "/"))),
+  );
+  return [
+    ...mentions.map((id) => `process ${id}: ${commandOf(Number(id)).join(" ").slice(0, 100)}`),
+    ...mountsBelow(dir).map((point) => `mount ${point}`),
+    ...remainingCgroups(cgroup).map((group) => `control group ${group}`),
+    ...(record !== undefined && existsSync(join("/sys/class/net", hostLink.device)) ? [`network device ${hostLink.device}`] : []),
+    ...(existsSync(dir) ? [`folder ${dir}`] : []),
+  ];
 }
 
 /** The mount points below a folder, the innermost first. */

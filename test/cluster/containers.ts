@@ -4,6 +4,7 @@ import { connectApi } from "./api.ts";
 import { type Layout, nodeOf } from "./layout.ts";
 import { DEFAULT_NAME } from "./lifecycle.ts";
 import type { Choice } from "./operate.ts";
+import { commandOf } from "./process.ts";
 import { runningLayout } from "./state.ts";
 
 type ContainerStatus = { name: string; containerID?: string; state?: { running?: object } };
@@ -39,14 +40,6 @@ export async function containerProcesses(
     .filter((line) => line !== "")
     .map(Number);
   return ids.sort((one, other) => one - other).map((pid) => ({ pid, command: commandOf(pid) }));
-}
-
-function commandOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
-  } catch {
-    return [];
-  }
 }
 
 async function findContainer(

@@ -1,12 +1,13 @@
-import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { env } from "node:process";
 import { daemonsFile, processesIn } from "./cgroups.ts";
 import type { Layout, Machine } from "./layout.ts";
-import { startDaemon } from "./process.ts";
+import { commandOf, startDaemon } from "./process.ts";
 
 /** Writes its own id into a control group and becomes the wanted program, so no process is ever outside its machine's group. */
 const JOIN = 'echo $$ > "$1" && shift && exec "$@"';
+
+const BECOMING_MS = 2000;
 
 /** The command line that runs a program inside a machine: in its control group, its network and, where given, its mounts. */
 export function insideMachine(machine: Machine, command: readonly string[], mountsOf?: number): string[] {
@@ -43,13 +44,12 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
 
 /** The id of a running daemon of a machine by its program's name, or undefined. */
 export function daemonPid(machine: Machine, name: string): number | undefined {
-  return processesIn(machine.cgroup).find((id) => programOf(id) === name);
+  return processesIn(machine.cgroup).find((id) => basename(commandOf(id)[0] ?? "") === name);
 }
 
-function programOf(id: number): string {
-  try {
-    return basename(readFileSync(`/proc/${id}/cmdline`, "utf8").split("\0")[0] ?? "");
-  } catch {
-    return "";
-  }
+/** Tells, for waitFor, whether a daemon that was just started still runs. */
+export function stillRuns(machine: Machine, name: string): () => boolean {
+  const started = performance.now();
+  // Until it has become the program, a process is still called by the shell's name.
+  return () => performance.now() - started < BECOMING_MS || daemonPid(machine, name) !== undefined;
 }

@@ -7,20 +7,21 @@ import { makeCertificates } from "./certs.ts";
 import { makeCgroup } from "./cgroups.ts";
 import { removeCluster } from "./cleanup.ts";
 import { apiServerLog, startApiServer, startControllers } from "./controlplane.ts";
+import { stillRuns } from "./daemons.ts";
 import { saveHostSettings } from "./host-settings.ts";
 import { archivesOf } from "./images/catalog.ts";
 import { copyStore, seedStore } from "./images/store.ts";
 import { hostServer, writeKubeconfig } from "./kubeconfig.ts";
-import { type Layout, layoutOf } from "./layout.ts";
+import { type Layout, layoutOf, type NodeMachine } from "./layout.ts";
 import { withLock } from "./lock.ts";
 import { makeNetwork } from "./network.ts";
-import { startContainerd, startKubelet } from "./node.ts";
+import { importImages, startContainerd, startKubelet } from "./node.ts";
 import { createBaseObjects } from "./objects.ts";
 import { CACHE } from "./paths.ts";
 import { waitFor } from "./process.ts";
 import { say, step } from "./progress.ts";
 import { waitForDns, waitForNodes } from "./ready.ts";
-import { checkName, createRecord, readRecord, writeRecord } from "./state.ts";
+import { type ClusterRecord, checkName, createRecord, readRecord, writeRecord } from "./state.ts";
 import { kubernetesVersion, PAUSE_IMAGE } from "./versions.ts";
 
 export type UpOptions = {
@@ -34,6 +35,7 @@ export type UpOptions = {
 };
 
 export const DEFAULT_NAME = "redis-ha";
+const API_TIMEOUT_MS = 60_000;
 const DEFAULT_IMAGES = ["docker.io/library/redis:7"];
 
 /** Starts a cluster and returns when its nodes are Ready and DNS answers; a cluster that runs already is left as it is. */
@@ -43,7 +45,7 @@ export async function up(options: UpOptions = {}): Promise<Layout> {
   const version = kubernetesVersion(options.kubernetes);
   return await withLock(join(CACHE, "locks", `cluster-${name}`), `a start or stop of the cluster ${name}`, async () => {
     const running = await runningCluster(name);
-    if (running !== undefined) return running;
+    if (running !== undefined) return await keepRunning(running, options);
     await removeLeftovers(name);
     await installPackages();
     const images = [PAUSE_IMAGE, ...(options.images ?? DEFAULT_IMAGES)];
@@ -68,19 +70,12 @@ async function start(layout: Layout, binaries: Binaries, store: string, auditLog
   writeKubeconfig(layout, "admin", hostServer(layout), layout.kubeconfig);
   const api = connectApi(layout);
   try {
-    const nodes = layout.nodes.map(async (node) => {
-      await copyStore(store, node);
-      return await startContainerd(layout, binaries, node);
-    });
-    await startApiServer(layout, binaries, auditLog);
-    await waitForApi(layout, api);
-    await startControllers(layout, binaries);
-    await createBaseObjects(api);
+    const [pids] = await Promise.all([
+      Promise.all(layout.nodes.map(async (node) => await bootNode(layout, binaries, store, node))),
+      startControlPlane(layout, binaries, api, auditLog),
+    ]);
     await Promise.all(
-      nodes.map(async (prepared, position) => {
-        const node = layout.nodes[position];
-        if (node !== undefined) await startKubelet(layout, binaries, node, await prepared);
-      }),
+      layout.nodes.map(async (node, position) => await startKubelet(layout, binaries, node, pids[position] ?? 0)),
     );
     say("the API server answers; waiting for nodes and DNS");
     await Promise.all([waitForNodes(layout, api), waitForDns(layout)]);
@@ -89,29 +84,57 @@ async function start(layout: Layout, binaries: Binaries, store: string, auditLog
   }
 }
 
-async function waitForApi(layout: Layout, api: Api): Promise<void> {
-  await waitFor({ what: "the API server", timeoutMs: 60_000, everyMs: 100, log: apiServerLog(layout) }, async () => {
-    const answer = await api.call("GET", "/readyz");
-    return answer.status === 200 ? true : undefined;
-  });
+async function bootNode(layout: Layout, binaries: Binaries, store: string, node: NodeMachine): Promise<number> {
+  await copyStore(store, node);
+  return await startContainerd(layout, binaries, node);
 }
 
-/** The layout of a cluster whose API server answers, or undefined. */
-async function runningCluster(name: string): Promise<Layout | undefined> {
+async function startControlPlane(layout: Layout, binaries: Binaries, api: Api, auditLog: boolean): Promise<void> {
+  await startApiServer(layout, binaries, auditLog);
+  const hopeful = stillRuns(layout.controlPlane, "kube-apiserver");
+  await waitFor(
+    { what: "the API server", timeoutMs: API_TIMEOUT_MS, everyMs: 50, log: apiServerLog(layout), hopeful },
+    async () => {
+      const answer = await api.call("GET", "/readyz");
+      return answer.status === 200 ? true : undefined;
+    },
+  );
+  await startControllers(layout, binaries);
+  await createBaseObjects(api);
+}
+
+/** The record of a cluster whose API server answers, or undefined. */
+async function runningCluster(name: string): Promise<ClusterRecord | undefined> {
   const record = readRecord(name);
   if (record?.ready !== true) return undefined;
-  const layout = layoutOf(name, record.index, record.nodes);
-  const api = connectApi(layout);
+  const api = connectApi(layoutOf(name, record.index, record.nodes));
   try {
     const answer = await api.call("GET", "/readyz");
-    if (answer.status !== 200) return undefined;
-    say(`the cluster ${name} runs already (Kubernetes ${record.kubernetes}, ${record.nodes} nodes)`);
-    return layout;
+    return answer.status === 200 ? record : undefined;
   } catch {
     return undefined;
   } finally {
     api.close();
   }
+}
+
+/** A running cluster does for a wish that it fulfils; it gets the images that it may not have yet. */
+async function keepRunning(record: ClusterRecord, options: UpOptions): Promise<Layout> {
+  const { name, nodes, kubernetes, auditLog } = record;
+  const fits = [
+    nodes === (options.nodes ?? nodes),
+    kubernetes === (options.kubernetes === undefined ? kubernetes : kubernetesVersion(options.kubernetes)),
+    auditLog || options.auditLog !== true,
+  ];
+  const is = `the cluster ${name} runs already (Kubernetes ${kubernetes}, ${nodes} nodes${auditLog ? ", audit log" : ""})`;
+  if (fits.includes(false))
+    throw new Error(`${is}, and not as it is wanted now; end it first: npm run cluster -- down --name ${name}`);
+  say(is);
+  const layout = layoutOf(name, record.index, nodes);
+  const archives = await archivesOf(options.images ?? []);
+  const binaries = await buildBinaries(kubernetes);
+  await Promise.all(layout.nodes.map(async (node) => await importImages(binaries, node, archives)));
+  return layout;
 }
 
 async function removeLeftovers(name: string): Promise<void> {

@@ -23,15 +23,24 @@ function command(usage: string, description: string): Command {
 }
 
 command("up", "start a cluster (building what is missing)")
-  .option("--nodes <number>", "how many nodes", "2")
-  .option("--kubernetes <version>", "the Kubernetes version", DEFAULT_KUBERNETES)
+  .option("--nodes <number>", "how many nodes (default: 2)")
+  .option("--kubernetes <version>", `the Kubernetes version (default: ${DEFAULT_KUBERNETES})`)
   .option("--image <image...>", "images for the nodes, by name or as tar files")
   .option("--audit-log", "let the API server write an audit log of all requests (level Metadata)", false)
-  .action(async (options: Named & { nodes: string; kubernetes: string; image?: string[]; auditLog: boolean }) => {
-    const images = options.image === undefined ? {} : { images: options.image };
-    await up({ ...options, ...images, nodes: Number(options.nodes) });
-    stdout.write(`export KUBECONFIG=${kubeconfigPath(options)}\n`);
-  });
+  .action(
+    async ({
+      nodes,
+      image,
+      ...options
+    }: Named & { nodes?: string; kubernetes?: string; image?: string[]; auditLog: boolean }) => {
+      await up({
+        ...options,
+        ...(nodes === undefined ? {} : { nodes: Number(nodes) }),
+        ...(image === undefined ? {} : { images: image }),
+      });
+      stdout.write(`export KUBECONFIG=${kubeconfigPath(options)}\n`);
+    },
+  );
 
 command("down", "end a cluster and remove everything of it").action(async (options: Named) => await down(options));
 

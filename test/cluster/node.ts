@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Binaries } from "./build/all.ts";
 import { killCgroup } from "./cgroups.ts";
 import { containerdAnswers, ctr } from "./ctr.ts";
-import { insideMachine, logOf, startInside } from "./daemons.ts";
+import { insideMachine, logOf, startInside, stillRuns } from "./daemons.ts";
 import { innerServer, writeKubeconfig } from "./kubeconfig.ts";
 import { type Layout, type NodeMachine, POD_NETWORK } from "./layout.ts";
 import { cniConfig, containerdConfig, kubeletConfig } from "./node-config.ts";
@@ -36,9 +36,18 @@ export async function startContainerd(layout: Layout, binaries: Binaries, node: 
   const path = [binaries.containerd, binaries.runc];
   const pid = await startInside(layout, node, [...ownMounts, ...containerd], { name: "containerd", path });
   const log = logOf(layout, node, "containerd");
-  await waitFor({ what: `containerd on ${node.name}`, timeoutMs: SOCKET_TIMEOUT_MS, everyMs: 50, log }, async () => {
-    return await containerdAnswers(binaries, containerdSocket(node));
-  });
+  await waitFor(
+    {
+      what: `containerd on ${node.name}`,
+      timeoutMs: SOCKET_TIMEOUT_MS,
+      everyMs: 50,
+      log,
+      hopeful: stillRuns(node, "containerd"),
+    },
+    async () => {
+      return await containerdAnswers(binaries, containerdSocket(node));
+    },
+  );
   return pid;
 }
 

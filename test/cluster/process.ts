@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { appendFileSync, openSync } from "node:fs";
+import { appendFileSync, openSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export type RunOptions = {
@@ -94,7 +94,23 @@ export async function startDaemon(
   return child.pid;
 }
 
-export type WaitOptions = { what: string; timeoutMs: number; everyMs?: number; log?: string };
+/** The command line of a process, or nothing when it has ended. */
+export function commandOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+  } catch {
+    return [];
+  }
+}
+
+export type WaitOptions = {
+  what: string;
+  timeoutMs: number;
+  everyMs?: number;
+  log?: string;
+  /** Asked after each answer that was no success: false ends the waiting at once, for instance because a process is gone. */
+  hopeful?: () => boolean;
+};
 
 /** Asks again and again until the answer is not undefined; bounded, and the error names the log to read. */
 export async function waitFor<T>(options: WaitOptions, ask: () => Promise<T | undefined>): Promise<T> {
@@ -107,9 +123,11 @@ export async function waitFor<T>(options: WaitOptions, ask: () => Promise<T | un
     } catch (error) {
       last = error instanceof Error ? error.message : String(error);
     }
-    if (performance.now() > end) {
+    const hopeless = options.hopeful?.() === false;
+    if (hopeless || performance.now() > end) {
       const log = options.log === undefined ? "" : `; see ${options.log}`;
-      throw new Error(`waited ${options.timeoutMs / 1000} s for ${options.what}${log}${last === "" ? "" : ` (last: ${last})`}`);
+      const how = hopeless ? "in vain" : `${options.timeoutMs / 1000} s`;
+      throw new Error(`waited ${how} for ${options.what}${log}${last === "" ? "" : ` (last: ${last})`}`);
     }
     await sleep(options.everyMs ?? 100);
   }

@@ -1,6 +1,6 @@
 import { execPath } from "node:process";
 import type { Api } from "./api.ts";
-import { logOf } from "./daemons.ts";
+import { logOf, stillRuns } from "./daemons.ts";
 import { DNS_SERVICE_ADDRESS, type Layout } from "./layout.ts";
 import { runInside } from "./node.ts";
 import { waitFor } from "./process.ts";
@@ -27,12 +27,15 @@ export async function readyNodes(api: Api): Promise<string[]> {
 
 /** Waits until all nodes are Ready and pods can be made in the default namespace. */
 export async function waitForNodes(layout: Layout, api: Api): Promise<void> {
-  const log = logOf(layout, layout.nodes[0] ?? layout.controlPlane, "kubelet");
-  await waitFor({ what: `${layout.nodes.length} Ready nodes`, timeoutMs: TIMEOUT_MS, everyMs: 100, log }, async () => {
-    const ready = await readyNodes(api);
-    if (ready.length < layout.nodes.length) throw new Error(`Ready are: ${ready.join(", ") || "none"}`);
-    return true;
-  });
+  await Promise.all(
+    layout.nodes.map(async (node) => {
+      const log = logOf(layout, node, "kubelet");
+      const hopeful = stillRuns(node, "kubelet");
+      await waitFor({ what: `${node.name} to be Ready`, timeoutMs: TIMEOUT_MS, everyMs: 100, log, hopeful }, async () =>
+        (await readyNodes(api)).includes(node.name) ? true : undefined,
+      );
+    }),
+  );
   const controllers = logOf(layout, layout.controlPlane, "kube-controller-manager");
   await waitFor(
     { what: "the default service account", timeoutMs: TIMEOUT_MS, log: controllers },
