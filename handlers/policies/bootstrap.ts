@@ -21,13 +21,14 @@ export const bootstrap: Policy = (context): Step => {
   if (service.record !== undefined && claim === undefined) return NOTHING;
   if (truth.kind === "confirmed" || (truth.kind === "named" && claim === undefined)) return NOTHING;
 
-  const up = redisUp(facts);
+  const up = redisUp(facts).filter(({ member }) => !member.pod.orphan);
   const claimed =
     claim === undefined ? undefined : up.find(({ member }) => member.pod.uid === claim.uid && !member.pod.terminating);
   const loading = up.filter(({ redis }) => redis.loading);
   if (loading.length > 0) return waiting(`${loading.map(({ member }) => nameOf(member)).join(", ")} is loading its data`);
+  const dataSomewhere = up.some(({ redis }) => redis.keys > 0);
   // An empty node that was claimed before one with data came up is not put over it: the choice is made again.
-  const overData = claimed?.redis.keys === 0 && up.some(({ redis, member }) => redis.keys > 0 && !member.pod.terminating);
+  const overData = claimed?.redis.keys === 0 && dataSomewhere;
   if (claimed !== undefined && !overData) return promoteFirst(context, claimed);
   const stillThere =
     claim !== undefined && facts.members.some(({ pod }) => pod.uid === claim.uid && !pod.terminating && !pod.ended);
@@ -35,9 +36,9 @@ export const bootstrap: Policy = (context): Step => {
     return waiting(`the chosen first master ${claim.pod} does not answer yet`);
   }
 
-  const masters = up.filter(({ redis }) => redis.role === "master");
+  const masters = up.filter(({ redis }) => redis.role === "master" && (redis.keys > 0 || !dataSomewhere));
   const waitedMs = facts.at - memory.firstSeenAt;
-  const choice = (overData ? undefined : rankByData(masters, undefined)[0]) ?? chooseFirst(context, up, waitedMs);
+  const choice = rankByData(masters, undefined)[0] ?? chooseFirst(context, up, waitedMs);
   if (choice === undefined) return waiting(whyNot(redisMembers(facts)));
   return { actions: [{ kind: "claim", pod: choice.member.pod }], state: "waiting", stop: true };
 };
@@ -54,6 +55,7 @@ function chooseFirst({ facts }: Context, up: readonly RedisMember[], waitedMs: n
     if (up.length < members.length && waitedMs < facts.settings.recoveryWaitMs) return undefined;
     return rankByData(withData, undefined)[0];
   }
+  if (up.some(({ redis }) => redis.keys > 0)) return undefined; // only a pod that is being deleted has data: nobody is put over it
   const order = (member: MemberFact): number => (member.pod.role === "master" ? 0 : 1);
   const wanted = members
     .filter(({ pod }) => pod.role !== "replica" && !pod.terminating && !pod.orphan)

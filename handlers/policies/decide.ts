@@ -1,5 +1,5 @@
 /** decide(facts, memory) → plan: the ordered policies. No I/O, no clock, no randomness (law 3). */
-import type { GroupFacts } from "../../model/facts.ts";
+import type { GroupFacts, MemberFact } from "../../model/facts.ts";
 import type { Action, Memory, Notice, Plan } from "../../model/plan.ts";
 import { adopt, release } from "./adopt.ts";
 import { attach, configure, unpause } from "./attach.ts";
@@ -69,8 +69,15 @@ function remember(facts: GroupFacts, truth: Truth, memory: Memory): Memory {
   };
 }
 
+/** One order for all policies, so that two handlers that read the members in different orders decide the same. */
+function byName(a: MemberFact, b: MemberFact): number {
+  if (a.pod.name !== b.pod.name) return a.pod.name < b.pod.name ? -1 : 1;
+  return a.pod.uid < b.pod.uid ? -1 : 1;
+}
+
 /** Returns the plan for one group: what to do, what to say, and what to remember. */
-export function decide(facts: GroupFacts, before: Memory): Plan {
+export function decide(observed: GroupFacts, before: Memory): Plan {
+  const facts: GroupFacts = { ...observed, members: [...observed.members].sort(byName) };
   const truth = findTruth(facts);
   let memory = remember(facts, truth, before);
   const actions: Action[] = [];

@@ -15,7 +15,7 @@ export function fileTime({ redis }: RedisMember): number {
 /**
  * Freshest first. Never an empty node before one with data. Then a node of the last master's history that says master: a promotion that was begun
  * and not finished. Then the last master's own pod or volume; then, among nodes of its replication
- * history, the offset (right for RDB; an AOF restart gives a new random history, so it never matches); then the files' times; then more keys; then the name.
+ * history, the offset (right for RDB; an AOF restart gives a new random history, so it never matches); then the files' times; then more keys; then one that is not being deleted; then the name.
  */
 export function rankByData(nodes: readonly RedisMember[], record: MasterRecord | undefined): RedisMember[] {
   const grade = (one: RedisMember): readonly number[] => [
@@ -25,6 +25,7 @@ export function rankByData(nodes: readonly RedisMember[], record: MasterRecord |
     ofHistory(one, record) ? one.redis.offset : 0,
     fileTime(one),
     one.redis.keys,
+    one.member.pod.terminating ? 0 : 1,
   ];
   return [...nodes].sort((a, b) => {
     const left = grade(a);

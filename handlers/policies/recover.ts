@@ -29,7 +29,7 @@ export const recover: Policy = (context): Step => {
   const { facts, truth, memory } = context;
   const record = facts.masterService?.record;
   if (!facts.leading || record === undefined || record.reason === CLAIMED || truth.kind === "confirmed") return NOTHING;
-  const up = redisUp(facts).filter(({ member }) => !member.pod.terminating && !member.pod.orphan);
+  const up = redisUp(facts).filter(({ member }) => !member.pod.orphan);
   if (lastMasterMayLive(context, record) || sentinelElecting(facts) || facts.hint !== undefined) return NOTHING;
   // Somebody still in line with the last master: that is `failover`'s to decide, by votes.
   const replid = memory.master?.replid ?? record.replid ?? "";

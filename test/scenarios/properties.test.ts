@@ -1,0 +1,190 @@
+/** What no facts whatsoever may lead to. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { decide } from "../../handlers/policies/decide.ts";
+import { findTruth } from "../../handlers/policies/truth.ts";
+import type { GroupFacts, MemberFact, RedisUp } from "../../model/facts.ts";
+import type { Action, Memory, Plan } from "../../model/plan.ts";
+import { facts, memory } from "./arbitrary.ts";
+
+/** Few, so that a run stays quick; PROPERTY_RUNS=20000 looks harder. */
+const RUNS = { numRuns: Number(process.env.PROPERTY_RUNS ?? 400) };
+
+function always(check: (plan: Plan, given: GroupFacts, before: Memory) => void): void {
+  fc.assert(
+    fc.property(facts, memory, (given, before) => check(decide(given, before), given, before)),
+    RUNS,
+  );
+}
+
+/** Everybody that an action touches in Redis or Sentinel. */
+function touched(action: Action): readonly { readonly uid: string }[] {
+  const pods = (members: readonly MemberFact[]) => members.map(({ pod }) => pod);
+  switch (action.kind) {
+    case "promote":
+      return pods([...action.candidates, ...action.others, ...action.sentinels]);
+    case "handover":
+      return pods([action.from, ...action.candidates, ...action.others, ...action.sentinels]);
+    case "sentinel-failover":
+      return pods([action.sentinel]);
+    case "route":
+    case "claim":
+    case "give-slot":
+    case "mark-pod":
+      return [action.pod];
+    case "copy":
+    case "mark-service":
+      return [];
+    default:
+      return pods([action.member]);
+  }
+}
+
+const up = (member: MemberFact | undefined): RedisUp | undefined => {
+  const redis = member?.redis;
+  if (redis?.state !== "up") return undefined;
+  return redis.report === undefined || redis.report.podUid === member?.pod.uid ? redis : undefined;
+};
+const silent = (member: MemberFact): boolean =>
+  member.redis === undefined ? member.pod.ip !== undefined : !["up", "refused"].includes(member.redis.state);
+
+describe("no facts whatsoever lead to a plan that", () => {
+  test("promotes more than one node, or any beside a confirmed master", () => {
+    always((plan, given) => {
+      const truth = findTruth(given);
+      const promoting = plan.actions.filter(({ kind }) =>
+        ["promote", "handover", "sentinel-failover", "claim", "adopt", "release"].includes(kind),
+      );
+      expect(promoting.length).toBeLessThanOrEqual(1);
+      if (truth.kind === "confirmed") {
+        expect(promoting.filter(({ kind }) => kind !== "handover")).toEqual([]);
+      }
+      for (const action of promoting) {
+        if (action.kind === "handover") expect(truth.kind === "confirmed" && truth.member.pod.uid).toBe(action.from.pod.uid);
+      }
+    });
+  });
+
+  test("puts an empty node over one with data that is up", () => {
+    always((plan, given) => {
+      for (const action of plan.actions) {
+        const chosen =
+          action.kind === "claim"
+            ? given.members.find(({ pod }) => pod.uid === action.pod.uid)
+            : action.kind === "promote" && (action.cause === "recovery" || action.cause === "bootstrap")
+              ? action.candidates[0]
+              : undefined;
+        if (chosen === undefined || (up(chosen)?.keys ?? 0) > 0) continue;
+        expect(given.members.filter((one) => !one.pod.orphan && (up(one)?.keys ?? 0) > 0)).toEqual([]);
+      }
+    });
+  });
+
+  test("recovers or bootstraps while somebody is loading its data", () => {
+    always((plan, given) => {
+      const chooses = plan.actions.some(
+        (action) => action.kind === "claim" || (action.kind === "promote" && ["recovery", "bootstrap"].includes(action.cause)),
+      );
+      if (chooses) expect(given.members.filter((one) => !one.pod.orphan && up(one)?.loading)).toEqual([]);
+    });
+  });
+
+  test("acts on a pod that is no member, or on a redis whose process runs in another pod", () => {
+    always((plan, given) => {
+      const members = new Map(given.members.map((member) => [member.pod.uid, member]));
+      for (const action of plan.actions) {
+        for (const { uid } of touched(action)) expect(members.has(uid)).toBe(true);
+        const redis =
+          action.kind === "promote" || action.kind === "handover"
+            ? [...action.candidates, ...action.others]
+            : action.kind === "attach" || action.kind === "fence" || action.kind === "configure-redis"
+              ? [action.member]
+              : [];
+        for (const member of redis) expect(up(member)).toBeDefined();
+      }
+    });
+  });
+
+  test("promotes by silence alone", () => {
+    always((plan, given) => {
+      const truth = findTruth(given);
+      const record = given.masterService?.record;
+      for (const action of plan.actions) {
+        if (action.kind !== "promote" || action.cause === "person" || action.cause === "bootstrap") continue;
+        // Sentinel's own election, which the candidate itself confirms
+        if (action.cause === "failover" && action.votes === 0) {
+          expect(given.hint).toBeDefined();
+          expect(action.candidates.map((member) => up(member)?.role)).toEqual(["master"]);
+          continue;
+        }
+        const named = truth.kind === "named" ? truth.member : undefined;
+        const recorded = given.members.find(({ pod }) => pod.uid === record?.uid);
+        for (const member of action.cause === "recovery" ? [named, recorded] : [named]) {
+          if (member === undefined || member.pod.ended || member.pod.containerEnded) continue;
+          expect(silent(member)).toBe(false);
+        }
+        if (action.cause === "failover") expect(action.votes).toBeGreaterThan(0);
+      }
+    });
+  });
+
+  test("routes to a node that does not say master itself", () => {
+    always((plan, given) => {
+      for (const action of plan.actions) {
+        if (action.kind !== "route") continue;
+        const redis = up(given.members.find(({ pod }) => pod.uid === action.pod.uid));
+        expect(redis?.role).toBe("master");
+        expect(redis?.loading).toBe(false);
+        expect(action.pod.orphan).toBe(false);
+      }
+    });
+  });
+
+  test("fences the confirmed master, or demotes by what a minority of the sentinels says", () => {
+    always((plan, given) => {
+      const truth = findTruth(given);
+      const sentinels = given.members.filter(({ pod }) => pod.hasSentinel && !pod.ended && !pod.orphan);
+      const answering = given.members.filter(({ sentinel }) => sentinel?.state === "up" && !sentinel.tilt);
+      for (const action of plan.actions) {
+        if (action.kind !== "fence") continue;
+        expect(truth.kind).toBe("confirmed");
+        if (truth.kind === "confirmed") expect(action.member.pod.uid).not.toBe(truth.member.pod.uid);
+        expect(sentinels.length === 0 || answering.length > sentinels.length / 2).toBe(true);
+      }
+    });
+  });
+
+  test("touches Redis or Sentinel without the Lease", () => {
+    fc.assert(
+      fc.property(facts, memory, (given, before) => {
+        const { actions } = decide({ ...given, leading: false }, before);
+        expect(actions.filter(({ kind }) => kind !== "route")).toEqual([]);
+      }),
+      RUNS,
+    );
+  });
+
+  test("depends on the order in which the members were read, or on anything but facts and memory", () => {
+    const shuffled = facts.chain((given) =>
+      fc.tuple(
+        fc.constant(given),
+        fc.shuffledSubarray([...given.members], { minLength: given.members.length, maxLength: given.members.length }),
+      ),
+    );
+    fc.assert(
+      fc.property(shuffled, memory, ([given, members], before) => {
+        const plan = decide(given, before);
+        expect(decide(structuredClone(given), structuredClone(before))).toEqual(plan);
+        expect(decide({ ...given, members }, before)).toEqual(plan);
+      }),
+      RUNS,
+    );
+  });
+});
+
+test("the state says what the facts say", () => {
+  always((plan, given) => {
+    if (plan.state === "ok") expect(findTruth(given).kind).toBe("confirmed");
+    if (plan.state === "halted") expect(plan.actions.some(({ kind }) => kind === "promote")).toBe(false);
+  });
+});
