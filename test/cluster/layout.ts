@@ -18,6 +18,8 @@ export type Machine = {
   /** The folder of its files. */
   dir: string;
   address: string;
+  /** The address of its network card. */
+  hardwareAddress: string;
   /** The pinned network namespace. */
   netns: string;
   /** The path of its control group below each hierarchy. */
@@ -49,6 +51,10 @@ export function layoutOf(name: string, index: number, nodeCount: number): Layout
     name: id,
     dir: join(dir, id),
     address,
+    hardwareAddress: `02:00:${address
+      .split(".")
+      .map((part) => Number(part).toString(16).padStart(2, "0"))
+      .join(":")}`,
     netns: join(dir, "net", id),
     cgroup: `${cgroup}/${id}`,
   });

@@ -45,8 +45,12 @@ async function connect(layout: Layout, machine: Machine): Promise<void> {
   const pods = layout.nodes
     .filter((node) => node.name !== machine.name)
     .map((node) => `route add ${node.podRange} via ${node.address}`);
+  const neighbours = [layout.controlPlane, ...layout.nodes]
+    .filter((other) => other.name !== machine.name)
+    .map((other) => `neighbour add ${other.address} lladdr ${other.hardwareAddress} dev eth0 nud permanent`);
   await inNamespace(machine.netns, [
     cable,
+    `link set eth0 address ${machine.hardwareAddress}`,
     "link set lo up",
     `address add ${machine.address}/${NETWORK_PREFIX} dev eth0`,
     "link set eth0 up",
@@ -55,6 +59,9 @@ async function connect(layout: Layout, machine: Machine): Promise<void> {
     // Without a route to them, local connections to a Service fail before kube-proxy's rules see them.
     services,
     ...pods,
+    // Nobody has to ask for a neighbour, so that traffic to one that was cut off gets no answer at all, as behind a router,
+    // and not "no route to host" after some seconds.
+    ...neighbours,
   ]);
   await inNamespace(layout.switchNetns, [`link set ${machine.name} master ${BRIDGE}`, `link set ${machine.name} up`]);
 }
