@@ -8,6 +8,7 @@ import type { MasterRecord, PodFact, ServiceFact } from "../../model/facts.ts";
 import { LABEL, MARK } from "../../model/names.ts";
 import type { RouteAction } from "../../model/plan.ts";
 import type { Reason } from "../../model/reasons.ts";
+import { CLAIMED } from "../policies/route.ts";
 import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, refused } from "./context.ts";
 import { cutAfterRouting } from "./cut.ts";
@@ -59,7 +60,10 @@ export async function writeRoute(
     const before = service.record;
     if (before !== undefined && before.epoch > epoch && before.uid !== pod.uid && attempt > 0)
       return refused(`the Service records epoch ${before.epoch} by now`);
-    const same = before !== undefined && before.uid === pod.uid && before.ip === pod.ip && before.reason === reason;
+    // The other handler, or we ourselves a moment ago, before our watch told: its reason and time stay.
+    if (attempt > 0 && leadsTo(service, pod, epoch)) return DONE;
+    // A repaired selector or a newer epoch is no new reign.
+    const same = before !== undefined && before.uid === pod.uid && before.reason !== CLAIMED;
     const record = recordOf(pod, epoch, reason, replid, same ? before.since : new Date().toISOString());
     const history =
       before === undefined || before.uid === pod.uid ? service.history : [before, ...service.history].slice(0, HISTORY_LENGTH);
@@ -88,6 +92,11 @@ export async function writeRoute(
     }
   }
   return failed(problem);
+}
+
+function leadsTo({ selector, record }: ServiceFact, pod: PodFact, epoch: number): boolean {
+  const recorded = record !== undefined && record.uid === pod.uid && record.ip === pod.ip && record.epoch >= epoch;
+  return recorded && record.reason !== CLAIMED && selector[LABEL.instance] === pod.instance;
 }
 
 /** The act: route, then cut the connections that still lead to the former master. */
