@@ -117,6 +117,8 @@ export interface SentinelUp {
   readonly state: "up";
   readonly myId: string;
   readonly tilt: boolean;
+  /** how often it pings, ms (SENTINEL DEBUG); undefined where the server does not tell */
+  readonly pingPeriodMs?: number;
   /** undefined: it does not monitor this group */
   readonly master: Monitored | undefined;
 }

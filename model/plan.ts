@@ -132,6 +132,7 @@ export interface SetSentinelAction {
   readonly kind: "set-sentinel";
   readonly member: MemberFact;
   readonly settings: Partial<SentinelSettings>;
+  readonly pingPeriodMs?: number;
 }
 
 /** Makes a sentinel forget peers and replicas that are gone for good, and teaches it the living at once. */

@@ -78,7 +78,12 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   rollout: {
     what: "kubectl rollout restart of the whole group",
     kind: "planned",
-    make: (victim) => kubectl(victim, "rollout", "restart", "deployment/cache"),
+    make: async (victim) => {
+      await kubectl(victim, "rollout", "restart", "deployment/cache");
+      await victim.group.bed.kubectl(["-n", victim.group.namespace, "rollout", "status", "deployment/cache", "--timeout=300s"], {
+        timeoutMs: 310_000,
+      });
+    },
   },
   sigstop: {
     what: "SIGSTOP of the master for 8 s",

@@ -14,7 +14,6 @@ export async function fence(context: ActContext, action: FenceAction): Promise<A
     await link.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
     const before = infoFields(await link.call(["INFO", "replication"]));
     await link.call(["REPLICAOF", action.master.ip, String(action.master.port)]);
-    context.say(REASON.StaleMasterFenced, action.message);
     await sayLost(context, action, before);
   } catch (error) {
     await link.call(["CLIENT", "UNPAUSE"]).catch(() => undefined);

@@ -64,7 +64,10 @@ export async function setSentinel(context: ActContext, action: SetSentinelAction
     return typeof value === "number" ? [option, String(value)] : [];
   });
   try {
-    await link.call(["SENTINEL", "SET", context.links.masterName, ...options], ANSWER_MS);
+    if (options.length > 0) await link.call(["SENTINEL", "SET", context.links.masterName, ...options], ANSWER_MS);
+    if (action.pingPeriodMs !== undefined) {
+      await link.call(["SENTINEL", "DEBUG", "ping-period", String(action.pingPeriodMs)], ANSWER_MS);
+    }
     return DONE;
   } catch (error) {
     return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);

@@ -185,7 +185,8 @@ export class GroupLinks {
     if (link === undefined) return undefined;
     if (link.state === "up") {
       const name = this.#masterName;
-      const replies = await link.all([
+      const [debug, ...replies] = await link.all([
+        ["SENTINEL", "DEBUG"],
         ["SENTINEL", "MYID"],
         ["INFO", "sentinel"],
         ["SENTINEL", "MASTER", name],
@@ -196,7 +197,7 @@ export class GroupLinks {
       // Only its own word says that it does not watch the group; a late answer is none, and a list without peers would be believed.
       const idle = master instanceof Error && /No such master/i.test(master.message);
       const read = (idle ? [myId, info] : replies).every((reply) => !(reply instanceof Error));
-      if (read) return sentinelFact(myId, info, master, sentinels, replicas);
+      if (read) return sentinelFact(myId, info, master, sentinels, replicas, debug);
     }
     return { state: link.state === "up" || link.state === "connecting" ? "unknown" : link.state, forMs: link.forMs };
   }

@@ -98,8 +98,15 @@ function peers(reply: unknown): PeerSeen[] {
   });
 }
 
-/** Replies of SENTINEL MYID, INFO sentinel, SENTINEL MASTER / SENTINELS / REPLICAS. `master` is an Error where the group is not watched. */
-export function sentinelFact(myId: unknown, info: unknown, master: unknown, sentinels: unknown, replicas: unknown): SentinelUp {
+/** Replies of SENTINEL MYID, INFO sentinel, SENTINEL MASTER / SENTINELS / REPLICAS / DEBUG. `master` is an Error where the group is not watched. */
+export function sentinelFact(
+  myId: unknown,
+  info: unknown,
+  master: unknown,
+  sentinels: unknown,
+  replicas: unknown,
+  debug?: unknown,
+): SentinelUp {
   const fields = flatFields(master);
   const address: Address = { ip: fields.get("ip") ?? "", port: number(fields.get("port")) };
   const monitored: Monitored | undefined =
@@ -116,5 +123,12 @@ export function sentinelFact(myId: unknown, info: unknown, master: unknown, sent
           sentinels: peers(sentinels),
           replicas: peers(replicas),
         };
-  return { state: "up", myId: String(myId), tilt: infoFields(info).get("sentinel_tilt") === "1", master: monitored };
+  const pingPeriod = [...flatFields(debug)].find(([key]) => key.toLowerCase() === "ping-period")?.[1];
+  return {
+    state: "up",
+    myId: String(myId),
+    tilt: infoFields(info).get("sentinel_tilt") === "1",
+    ...(pingPeriod === undefined ? {} : { pingPeriodMs: number(pingPeriod) }),
+    master: monitored,
+  };
 }

@@ -23,8 +23,9 @@ export const adopt: Policy = ({ facts, truth }): Step => {
       `${source.pod} (${source.address.ip}), which runs without redis-ha and may hold the data, does not answer${source.redis.state === "denied" ? ": another password than the group's; use redis-ha.io/auth: secret:<name>/<key> with its own, or none" : ""}`,
     );
   }
+  // One that says master is the trace of an adoption that died half-way: the outsider still serves, so it copies again.
   const newcomer = redisUp(facts)
-    .filter(({ member, redis }) => redis.role === "replica" && !member.pod.terminating)
+    .filter(({ member, redis }) => !redis.loading && !member.pod.terminating && !member.pod.orphan)
     .sort((a, b) => a.member.pod.createdAt - b.member.pod.createdAt || (a.member.pod.name < b.member.pod.name ? -1 : 1))[0];
   const to = newcomer === undefined ? undefined : addressOf(newcomer.member);
   if (newcomer === undefined || to === undefined) return wait(`no injected pod answers yet; ${source.pod} serves meanwhile`);

@@ -1,5 +1,5 @@
 /** The master's process is surely dead: promote now instead of waiting for down-after. A silence is never proof. */
-import type { GroupFacts, MemberFact } from "../../model/facts.ts";
+import type { Address, GroupFacts, MemberFact } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
@@ -40,6 +40,19 @@ export function proofOfDeath(
   return undefined;
 }
 
+/**
+ * A silence is never our proof, but it is Sentinel's to judge: as many sentinels as the quorum asks for, and a majority of all, each had no answer from the
+ * master for down-after (s_down). That is Sentinel's own objectively-down; it would now spend up to two seconds on asking round, on the start of
+ * its election and on three ticks of promotion. Not while the master answers us: then the sentinels' network is in question, and they decide alone.
+ */
+function detectedBySentinels(facts: GroupFacts, member: MemberFact | undefined, address: Address): string | undefined {
+  if (member?.redis?.state === "up") return undefined;
+  const watching = monitoring(facts).filter(({ master }) => sameAddress(master.address, address));
+  const down = watching.filter(({ master }) => master.flags.includes("s_down"));
+  const needed = Math.max(majority(facts), ...watching.map(({ master }) => master.quorum));
+  return down.length >= needed ? `${down.length} sentinels had no answer from it for down-after` : undefined;
+}
+
 function isFollowingMember(facts: GroupFacts, master: { ip: string; port: number } | undefined): boolean {
   return master !== undefined && facts.members.some(({ pod }) => pod.ip === master.ip);
 }
@@ -51,7 +64,7 @@ export const failover: Policy = (context): Step => {
   if (record === undefined || record.reason === CLAIMED) return NOTHING;
   if (monitoring(facts).length === 0) return NOTHING;
 
-  const proof = proofOfDeath(facts, truth.member, truth.address);
+  const proof = proofOfDeath(facts, truth.member, truth.address) ?? detectedBySentinels(facts, truth.member, truth.address);
   const replid = memory.master?.replid ?? record.replid ?? "";
   // A handler that died between REPLICAOF NO ONE and the sentinels' agreement left a master that nobody names: finish that one. Not so a master of
   // another history: an older one that came back.
@@ -78,7 +91,7 @@ export const failover: Policy = (context): Step => {
   }
   if (facts.settings.promotion === "sentinel") return askSentinel(context, proof);
   const chosen = candidates[0];
-  const message = `master ${truth.member?.pod.name ?? truth.address.ip} is dead: ${proof}`;
+  const message = `master ${truth.member?.pod.name ?? truth.address.ip} is lost: ${proof}`;
   return {
     actions: [
       {

@@ -12,6 +12,12 @@ export const GHOST_PATIENCE_MS = 10_000;
 /** One sentinel at a time forgets, and the next one only after this time, ms: it has learnt the group anew by then (hello every 2 s). */
 export const FORGET_INTERVAL_MS = 4_000;
 
+/**
+ * How often the sentinels ping, ms (Sentinel's own: 1000, set by SENTINEL DEBUG, gone after a restart). The clock of down-after starts with the first ping
+ * that has no answer: half the period is half the uncertainty. Below about 250 ms replicas' INFO counts as too old in an election (ADR 0007).
+ */
+export const PING_PERIOD_MS = 500;
+
 /** Sentinel's settings for the group: what the annotations say, else majority quorum and every replica at once. */
 export function wantedSettings(facts: GroupFacts): SentinelSettings {
   const sentinels = Math.max(1, sentinelMembers(facts).filter(({ pod }) => !pod.terminating).length);
@@ -71,7 +77,10 @@ export const sentinels: Policy = ({ facts, truth }): Step => {
       else actions.push({ kind: "hello", member, master: truth.address, epoch: truth.epoch });
     } else {
       const settings = differing(master, wanted);
-      if (Object.keys(settings).length > 0) actions.push({ kind: "set-sentinel", member, settings });
+      const slow = sentinel.pingPeriodMs !== undefined && sentinel.pingPeriodMs !== PING_PERIOD_MS;
+      if (Object.keys(settings).length > 0 || slow) {
+        actions.push({ kind: "set-sentinel", member, settings, ...(slow ? { pingPeriodMs: PING_PERIOD_MS } : {}) });
+      }
     }
   }
   return { actions };
