@@ -7,6 +7,7 @@ import type {
   MasterRecord,
   MemberFact,
   Monitored,
+  OutsiderFact,
   PeerSeen,
   PodFact,
   RedisFact,
@@ -21,6 +22,11 @@ import { type GroupSettings, parseSettings } from "../../model/settings.ts";
 export const START = Date.parse("2026-01-01T00:00:00Z");
 
 type Lines = Readonly<Record<string, string | null>>;
+
+/** An un-injected redis of the same workload, as `POD: master 1000` */
+export interface Outside {
+  readonly [pod: string]: string;
+}
 
 export interface Service {
   readonly selects?: string;
@@ -41,6 +47,7 @@ export interface Situation {
   readonly redis?: Lines;
   readonly sentinels?: Lines;
   readonly service?: Service | null;
+  readonly outside?: Outside;
   readonly hint?: string | null;
   readonly epochHeard?: number;
 }
@@ -134,7 +141,7 @@ export function expand(situation: Situation): GroupFacts {
     leading: situation.leading ?? true,
     settings,
     members,
-    outsiders: [],
+    outsiders: Object.entries(situation.outside ?? {}).map(([name, line]) => outsiderOf(name, line, group, pods)),
     outsiderSelector: undefined,
     masterService: situation.service == null ? undefined : serviceOf(situation.service, pods),
     hint: hintOf(situation.hint),
@@ -242,6 +249,13 @@ function redisOf(pod: PodFact, line: string | null | undefined, group: Group, po
     linkDownMs: down ?? (nobody ? Number.MAX_SAFE_INTEGER : 0),
   };
   return found;
+}
+
+function outsiderOf(name: string, line: string, group: Group, pods: readonly PodFact[]): OutsiderFact {
+  const pod = podOf(name, 0, { pods: {}, redis: { [name]: line }, sentinels: {} }, group.settings);
+  const redis = redisOf(pod, line, group, pods) ?? { state: "unknown", forMs: 0, last: undefined };
+  const address = { ip: ipOf(name), port: 6379 };
+  return { pod: name, uid: pod.uid, address, createdAt: pod.createdAt, terminating: false, redis, open: true };
 }
 
 const peer = (pod: PodFact, port: number, runId: string): PeerSeen => ({ runId, ip: pod.ip ?? "", port, flags: [] });
