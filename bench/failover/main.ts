@@ -49,27 +49,31 @@ await bed.kube.create("/api/v1/namespaces", { metadata: { name: namespace } });
 await waitUntil("the service account", 10_000, async () => {
   await bed.kube.get(`/api/v1/namespaces/${namespace}/serviceaccounts/default`);
 });
-const client = await ClientPod.start(bed, namespace);
-await bed.kubectl(["-n", namespace, "apply", "-f", `${EXAMPLES}/quickstart.yaml`]);
-const group = new Group(bed, client, namespace);
 const results: Record<string, Sample[]> = {};
-for (const name of values.only.split(",")) {
-  const fault = FAULTS[name];
-  if (fault === undefined) throw new Error(`no fault is called ${name}; there are: ${Object.keys(FAULTS).join(", ")}`);
-  const samples: Sample[] = [];
-  results[name] = samples;
-  for (let run = 0; run < Number(values.runs); run += 1) {
-    const one = await sample(group, cluster, fault, Number(values.writers));
-    samples.push(one);
-    say(
-      `${name} ${run + 1}: gap ${Math.round(one.gapMs)} ms, lost ${one.lost} of ${one.acked}, whole after ${one.wholeAfterMs} ms, ` +
-        `${one.steps.map(({ step, ms }) => `${step} ${ms}`).join(", ")}; ${JSON.stringify(one.errors)}; ` +
-        `gap ${one.gapFrom.slice(11)} to ${one.gapTo.slice(11)}, steps from ${one.stepsFrom.slice(11)}`,
-    );
+try {
+  const client = await ClientPod.start(bed, namespace);
+  await bed.kubectl(["-n", namespace, "apply", "-f", `${EXAMPLES}/quickstart.yaml`]);
+  const group = new Group(bed, client, namespace);
+  for (const name of values.only.split(",")) {
+    const fault = FAULTS[name];
+    if (fault === undefined) throw new Error(`no fault is called ${name}; there are: ${Object.keys(FAULTS).join(", ")}`);
+    const samples: Sample[] = [];
+    results[name] = samples;
+    for (let run = 0; run < Number(values.runs); run += 1) {
+      const one = await sample(group, cluster, fault, Number(values.writers));
+      samples.push(one);
+      say(
+        `${name} ${run + 1}: gap ${Math.round(one.gapMs)} ms, lost ${one.lost} of ${one.acked}, whole after ${one.wholeAfterMs} ms, ` +
+          `${one.steps.map(({ step, ms }) => `${step} ${ms}`).join(", ")}; ${JSON.stringify(one.errors)}; ` +
+          `gap ${one.gapFrom.slice(11)} to ${one.gapTo.slice(11)}, steps from ${one.stepsFrom.slice(11)}`,
+      );
+    }
+    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
   }
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
+} finally {
+  // Writers at full speed must not outlive a failed run.
+  await bed.kube.remove(`/api/v1/namespaces/${namespace}`);
 }
 console.log("fault        n     p50     p99   worst     lost writes  whole p50   (gaps in ms)");
 for (const [name, samples] of Object.entries(results)) console.log(line(name, samples));
-await bed.kube.remove(`/api/v1/namespaces/${namespace}`);
 bed.close();
