@@ -63,6 +63,15 @@ export function inspect(material: Material, dnsNames: readonly string[], nowMs: 
   return { authorities, signer: signerOf(material, authorities), leaf: leafOf(material, authorities, dnsNames, nowMs) };
 }
 
+/** For how long a certificate is good, if it is one, not past its end, and of this key. Who signed it is not asked. */
+export function lifeOfPair(cert: string, key: string, nowMs: number = Date.now()): Found<Life> {
+  const certificate = parse(cert);
+  if (!certificate) return bad("tls.crt is no certificate");
+  if (!keyFits(certificate, key)) return bad("tls.key does not belong to tls.crt");
+  const life = lifeOf(certificate);
+  return life.to <= nowMs ? bad("the serving certificate has expired") : { ok: true, value: life };
+}
+
 function signerOf(material: Material, authorities: readonly Authority[]): Found<Authority> {
   const first = splitBundle(material.caCert ?? "")[0];
   if (first === undefined) return bad("ca.crt is missing or no certificate");

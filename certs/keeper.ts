@@ -9,10 +9,11 @@ import { isConflict, isNotFound } from "../kube/error.ts";
 import { PATH } from "../kube/paths.ts";
 import type { MutatingWebhookConfiguration, ObjectRef, Secret } from "../kube/types.ts";
 import { watchObjects } from "../kube/watch.ts";
+import { REASON } from "../model/reasons.ts";
 import type { Logger } from "../report/log.ts";
 import type { Metrics } from "../report/metrics.ts";
 import type { Reporter } from "../report/report.ts";
-import { inspect, type Leaf } from "./inspect.ts";
+import { type Inspection, inspect, type Leaf, type Material } from "./inspect.ts";
 import { type CertConfig, DEFAULT_CERT_CONFIG, type Published, planBundle, planSecret, planServing } from "./plan.ts";
 import { createPublication, publish } from "./publication.ts";
 import { makeMaterial, materialOf, writeSecret } from "./secret.ts";
@@ -34,6 +35,11 @@ export interface KeeperOptions {
   /** The MutatingWebhookConfiguration. Default redis-ha. */
   configurationName?: string;
   config?: Partial<CertConfig>;
+  /**
+   * False where we have no right on the configuration and a person writes the caBundle (a namespaced installation): then the CA lives ten times as long, and a
+   * Secret that was deleted is written again as it was, for a new CA would be one that nobody trusts. Default true.
+   */
+  publish?: boolean;
   /** A pair to serve from now on. Throws when it cannot: then the former stays in use, and it is tried again. */
   onPair: (pair: ServingPair) => void;
   reporter: Reporter;
@@ -63,13 +69,17 @@ const RETRY_MS = { first: 100, most: 5000 } as const;
 /** More writes in a row than any change needs: something fights with us, or a clock is wrong. Then slowly. */
 const MANY_WRITES = 4;
 const MANY_CONFLICTS = 10;
+/** How much longer a CA lives that a person has to publish. */
+const LONG_CA_LIFE = 10;
 
 export function keepCertificates(options: KeeperOptions): CertificateKeeper {
   const { kube, namespace, log } = options;
   const secretName = options.secretName ?? "redis-ha-webhook-tls";
   const configurationName = options.configurationName ?? "redis-ha";
   const names = dnsNames(options.serviceName ?? "redis-ha-webhook", namespace);
-  const config: CertConfig = { ...DEFAULT_CERT_CONFIG, ...options.config };
+  const publishes = options.publish ?? true;
+  const given: CertConfig = { ...DEFAULT_CERT_CONFIG, ...options.config };
+  const config = publishes ? given : { ...given, caLifeMs: given.caLifeMs * LONG_CA_LIFE };
   const pollMs = options.pollMs ?? 60_000;
   const stopping = new AbortController();
   const first = Promise.withResolvers<ServingPair>();
@@ -79,6 +89,8 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
   let woken = false;
   let wake = Promise.withResolvers<void>();
   let writes = 0;
+  /** Only where nobody but a person publishes: the last good Secret. */
+  let known: Material | undefined;
 
   const onEvent = (): void => {
     woken = true;
@@ -89,11 +101,17 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
   async function round(): Promise<number> {
     const [secret, configuration] = await Promise.all([
       kube.get<Secret>(PATH.secrets(namespace, secretName)).catch(undefinedIfNotFound),
-      kube.get<MutatingWebhookConfiguration>(PATH.webhookConfigurations(configurationName)).catch(undefinedIfNotFound),
+      publishes
+        ? kube.get<MutatingWebhookConfiguration>(PATH.webhookConfigurations(configurationName)).catch(undefinedIfNotFound)
+        : undefined,
     ]);
     const nowMs = Date.now();
     published = publication.see(configuration, nowMs);
     const inspection = secret && inspect(materialOf(secret), names, nowMs);
+    if (!publishes && secret && inspection?.signer.ok && inspection.leaf.ok) known = materialOf(secret);
+    if (known && !inspection?.signer.ok) return restore(known, secret);
+    // Before anything is written: several writes in a row, each of which may take its time, must not hold back what is good already.
+    if (serving) serveBest(inspection, published, nowMs);
     const plan = planSecret(inspection, published, config, nowMs);
     if (plan.kind === "write") {
       const material = await makeMaterial(plan, secret ? materialOf(secret) : {}, names, config, nowMs);
@@ -117,13 +135,21 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
     }
     writes = 0;
     const newest = inspection.leaf.value;
-    const leaf = planServing(newest, serving, published, config, nowMs);
-    if (leaf && leaf !== serving) serve(leaf);
-    const heldBackMs = leaf?.cert === newest.cert ? pollMs : config.propagationMs - published.ageMs(newest.issuer);
+    serveBest(inspection, published, nowMs);
+    const heldBackMs = serving?.cert === newest.cert ? pollMs : config.propagationMs - published.ageMs(newest.issuer);
     return Math.min(Math.max(Math.min(plan.atMs - nowMs, heldBackMs), 20), pollMs);
   }
 
-  function serve(leaf: Leaf): void {
+  async function restore(material: Material, present: Secret | undefined): Promise<number> {
+    const written = await writeSecret(kube, namespace, secretName, present, material);
+    const message = `The Secret was ${present ? "damaged" : "deleted"}; it is written again as it was`;
+    options.reporter.report({ reason: REASON.CertificateRepaired, message, involved: [refOf(written)] });
+    return 0;
+  }
+
+  function serveBest(inspection: Inspection | undefined, now: Published, nowMs: number): void {
+    const leaf = planServing(inspection?.leaf.ok ? inspection.leaf.value : undefined, serving, now, config, nowMs);
+    if (!leaf || leaf === serving) return;
     const pair: ServingPair = { cert: leaf.cert, key: leaf.key, ca: leaf.issuer.pem };
     options.onPair(pair);
     serving = leaf;
@@ -162,7 +188,10 @@ export function keepCertificates(options: KeeperOptions): CertificateKeeper {
 
   const watchOne = (path: string, name: string) =>
     watchObjects({ kube, path, fieldSelector: `metadata.name=${name}`, onEvent, log });
-  const watches = [watchOne(PATH.secrets(namespace), secretName), watchOne(PATH.webhookConfigurations(), configurationName)];
+  const watches = [
+    watchOne(PATH.secrets(namespace), secretName),
+    ...(publishes ? [watchOne(PATH.webhookConfigurations(), configurationName)] : []),
+  ];
   const running = run();
 
   return {

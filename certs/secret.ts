@@ -42,7 +42,7 @@ export async function writeSecret(
   namespace: string,
   name: string,
   present: Secret | undefined,
-  material: Required<Material>,
+  material: Material,
 ): Promise<Secret> {
   const encode = (text = ""): string => Buffer.from(text).toString("base64");
   const data = {

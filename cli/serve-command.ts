@@ -13,6 +13,11 @@ export interface ServeFlags extends InjectFlags {
   adminPort: number;
   webhookPort: number;
   drainMs: number;
+  publishCa: boolean;
+  certsDir?: string;
+  configurationName: string;
+  clientCa?: string;
+  clientNames?: string[];
   caLifeMs: number;
   leafLifeMs: number;
   propagationMs: number;
@@ -55,6 +60,28 @@ export function serveCommand(): Command {
       new Option("--propagation-ms <ms>", "from publishing a new CA to using it")
         .default(DEFAULT_CERT_CONFIG.propagationMs)
         .argParser(wholeNumber),
+    )
+    .addOption(
+      new Option(
+        "--certs-dir <dir>",
+        "serve with tls.crt and tls.key of this directory (cert-manager), instead of keeping our own",
+      ).env("REDIS_HA_CERTS_DIR"),
+    )
+    .option("--no-publish-ca", "somebody else writes the caBundle of the webhook configuration (an installation with Roles only)")
+    .addOption(
+      new Option("--configuration-name <name>", "of our MutatingWebhookConfiguration")
+        .env("REDIS_HA_CONFIGURATION_NAME")
+        .default("redis-ha"),
+    )
+    .addOption(
+      new Option("--client-ca <file>", "answer only callers with a client certificate of this CA (the API server's)").env(
+        "REDIS_HA_CLIENT_CA",
+      ),
+    )
+    .addOption(
+      new Option("--client-names <names>", "and only those with one of these common names (comma-separated)")
+        .env("REDIS_HA_CLIENT_NAMES")
+        .argParser((text) => text.split(",").flatMap((name) => name.trim() || [])),
     )
     .addOption(new Option("--log-level <level>").choices(LEVELS).default("info").env("REDIS_HA_LOG_LEVEL"))
     .option("--kubeconfig <file>", "instead of the pod's service account")

@@ -1,8 +1,10 @@
 /** One process of redis-ha, wired together: the admin port at once, then the webhook with its certificates beside the handlers. */
 
 import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
+import { watchCertificates } from "../certs/directory.ts";
 import { type CertificateKeeper, keepCertificates, type ServingPair } from "../certs/keeper.ts";
 import { type Handlers, startHandlers } from "../handlers/manager.ts";
 import { connectKube, type Kube } from "../kube/client.ts";
@@ -103,21 +105,22 @@ interface WebhookParts {
 async function serveWebhook({ flags, kube, reporter, log, metrics }: WebhookParts): Promise<Certified> {
   let webhook: Webhook | undefined;
   let latest: ServingPair | undefined;
-  const keeper = keepCertificates({
-    kube,
-    namespace: flags.namespace,
-    config: { caLifeMs: flags.caLifeMs, leafLifeMs: flags.leafLifeMs, propagationMs: flags.propagationMs },
-    onPair: (pair) => {
-      webhook?.reloadCertificates(pair);
-      latest = pair;
-    },
-    reporter,
-    metrics,
-    log,
-  });
+  const onPair = (pair: ServingPair): void => {
+    webhook?.reloadCertificates(pair);
+    latest = pair;
+  };
+  const { certsDir, namespace, configurationName, publishCa: publish, caLifeMs, leafLifeMs, propagationMs } = flags;
+  const config = { caLifeMs, leafLifeMs, propagationMs };
+  const keeper =
+    certsDir === undefined
+      ? keepCertificates({ kube, namespace, configurationName, publish, config, onPair, reporter, metrics, log })
+      : watchCertificates({ directory: certsDir, onPair, metrics, log });
+  const clientCa = flags.clientCa === undefined ? {} : { clientCa: await readFile(flags.clientCa, "utf8") };
   const first = await keeper.firstPair;
   const created = createWebhook({
     tls: () => latest ?? first,
+    ...clientCa,
+    ...(flags.clientNames === undefined ? {} : { clientNames: flags.clientNames }),
     config: injectConfig(VERSION, flags),
     logger: log,
     metrics: registerWebhookMetrics(metrics.registry),

@@ -1,6 +1,7 @@
 /** The HTTPS server that the API server calls. No call to anything else is made while an admission is answered. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { Server } from "node:https";
+import type { TLSSocket } from "node:tls";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { pino } from "pino";
 import { admit } from "./admit.ts";
@@ -20,6 +21,8 @@ export interface WebhookOptions {
   readonly tls: () => CertificatePair;
   /** PEM; when given, only callers with a client certificate of this CA are answered (the API server, if it is configured to show one) */
   readonly clientCa?: string;
+  /** with clientCa: the common names that may call; default: every certificate of that CA */
+  readonly clientNames?: readonly string[];
   readonly config: InjectConfig;
   readonly logger: pino.Logger;
   readonly metrics: WebhookMetrics;
@@ -70,6 +73,15 @@ export function createWebhook(options: WebhookOptions): Webhook {
       done(Object.assign(new Error("the body is not JSON"), { statusCode: 400 }), undefined);
     }
   });
+
+  const { clientNames } = options;
+  if (options.clientCa !== undefined && clientNames !== undefined) {
+    app.addHook("onRequest", async (request, reply) => {
+      const { subject } = (request.raw.socket as TLSSocket).getPeerCertificate();
+      if (clientNames.includes(String(subject?.CN))) return;
+      return reply.code(403).send({ error: "this caller may not ask for admissions" });
+    });
+  }
 
   const review = (request: FastifyRequest, reply: FastifyReply): unknown => handle(options, request, reply);
   app.post("/mutate/pods", review);

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { createServer, get, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -137,6 +138,21 @@ describe("keepCertificates", () => {
     const before = api.seen.length;
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(api.seen.slice(before)).toEqual([]);
+  });
+
+  test("where a person publishes: no look at the configuration, a long CA, and a Secret that is lost is written again as it was", async () => {
+    const one = replica({ publish: false });
+    await ready();
+    expect(new X509Certificate(one.pairs[0]?.ca ?? "").validToDate.getTime() - Date.now()).toBeGreaterThan(3600 * 86_400_000);
+    const { data } = secret();
+    await vi.waitFor(() => expect(api.watches()).toBe(1), { interval: 5 });
+    api.drop(SECRET);
+    await vi.waitFor(() => expect(secret()?.data).toEqual(data), { interval: 5, timeout: 3000 });
+    api.put(SECRET, { ...secret(), data: { ...data, "ca.key": "Z2FyYmFnZQ==" } } as Secret);
+    await vi.waitFor(() => expect(secret().data).toEqual(data), { interval: 5, timeout: 3000 });
+    await vi.waitFor(() => expect(reasons).toEqual(["CertificateCreated", "CertificateRepaired", "CertificateRepaired"]));
+    expect(one.pairs.length).toBe(1);
+    expect(api.seen.filter((line) => line.includes("mutatingwebhookconfigurations"))).toEqual([]);
   });
 
   test("a pair that cannot be served is tried again, the old one stays", async () => {

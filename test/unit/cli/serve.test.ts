@@ -19,6 +19,8 @@ const FLAGS = {
   adminPort: 0,
   webhookPort: 0,
   drainMs: 100,
+  publishCa: true,
+  configurationName: "redis-ha",
   caLifeMs: 86_400_000,
   leafLifeMs: 86_400_000,
   propagationMs: 100,

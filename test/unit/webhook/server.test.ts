@@ -9,7 +9,7 @@ import { ANNOTATION } from "../../../model/names.ts";
 import { injectConfig } from "../../../webhook/config.ts";
 import { at, type JsonObject, stringMap } from "../../../webhook/json.ts";
 import { registerWebhookMetrics } from "../../../webhook/metrics.ts";
-import { type CertificatePair, createWebhook, type Webhook } from "../../../webhook/server.ts";
+import { type CertificatePair, createWebhook, type Webhook, type WebhookOptions } from "../../../webhook/server.ts";
 import { type Authority, createAuthority } from "./certificate.ts";
 import { type Client, connect, review } from "./client.ts";
 import { NOW, redisPod } from "./support.ts";
@@ -27,7 +27,7 @@ beforeAll(async () => {
   pair = await authority.issue("first");
 });
 
-async function start(more: { readonly clientCa?: string } = {}): Promise<Webhook> {
+async function start(more: Pick<WebhookOptions, "clientCa" | "clientNames"> = {}): Promise<Webhook> {
   registry = new Registry();
   lines = [];
   broken = false;
@@ -257,6 +257,17 @@ describe("certificates", () => {
     known.close();
     await strict.app.close();
   });
+});
+
+test("with client names, another certificate of the same CA (a kubelet's) is refused", async () => {
+  const strict = await start({ clientCa: authority.ca, clientNames: ["kube-apiserver"] });
+  const clients = await Promise.all(
+    ["kube-apiserver", "kubelet"].map(async (name) => connect(strict, authority.ca, await authority.issue(name))),
+  );
+  const answers = await Promise.all(clients.map(({ post }) => post("/mutate/pods", review(redisPod()))));
+  expect(answers.map(({ status }) => status)).toEqual([200, 403]);
+  for (const one of clients) one.close();
+  await strict.app.close();
 });
 
 describe("connections", () => {
