@@ -90,15 +90,35 @@ settings() {
     END { for (key in value) print key, value[key] }'
 }
 
-# setting KEY [DEFAULT]: from $user_settings
+# setting KEY [DEFAULT]: sets `value` from $user_settings, the lines of `settings`; without a new process, as it is asked many times
 setting() {
-  printf '%s\n' "$user_settings" | awk -v key="$1" -v value="${2:-}" '$1 == key { value = substr($0, length(key) + 2) } END { print value }'
+  case "
+$user_settings" in
+  *"
+$1 "*)
+    value="
+$user_settings"
+    value=${value#*"
+$1 "}
+    value=${value%%"
+"*}
+    ;;
+  *) value=${2:-} ;;
+  esac
 }
 
-# file_time FILE…: `MILLISECONDS:BYTES`: the newest change and the size of all; 0:0 where there is none
+# file_times FILE…: `MILLISECONDS:BYTES`: the newest change and the size of all; 0:0 where there is none
 file_times() {
+  files=
   for file in "$@"; do
-    [ -f "$file" ] && stat -c '%Y %s %y' "$file"
+    [ ! -f "$file" ] || files=yes
+  done
+  if [ -z "$files" ]; then
+    printf 0:0
+    return 0
+  fi
+  for file in "$@"; do
+    [ ! -f "$file" ] || stat -c '%Y %s %y' "$file"
   done 2>/dev/null | awk '
     {
       fraction = $0
@@ -112,14 +132,19 @@ file_times() {
 
 # The boot report (model/boot-report.ts): what was on the disk before the server touched it.
 boot_report() {
-  dir=$(setting dir .)
-  rdb=$dir/$(setting dbfilename dump.rdb)
-  aof=$(setting appendfilename appendonly.aof)
-  aof_dir=$dir/$(setting appenddirname appendonlydir)
-  stale=$(setting replica-serve-stale-data yes)
-  append=$(setting appendonly no)
+  setting dir .
+  dir=$value
+  setting dbfilename dump.rdb
+  rdb=$dir/$value
+  setting appenddirname appendonlydir
+  aof_dir=$dir/$value
+  setting appendfilename appendonly.aof
+  aof=$value
+  setting replica-serve-stale-data yes
+  stale=$(yes_or_no "$value")
+  setting appendonly no
   printf 'redis-ha uid=%s boot=%s000 rdb=%s aof=%s stale=%s aof-on=%s' "${REDIS_HA_POD_UID:-unknown}" "$(now)" "$(file_times "$rdb")" \
-    "$(file_times "$dir/$aof" "$aof_dir/$aof".*)" "$(yes_or_no "$stale")" "$(yes_or_no "$append")"
+    "$(file_times "$dir/$aof" "$aof_dir/$aof".*)" "$stale" "$(yes_or_no "$value")"
 }
 
 yes_or_no() {
@@ -131,24 +156,28 @@ yes_or_no() {
 
 # What the user wrote and we cannot keep: said once per start, never silently.
 explain_overrides() {
-  case $(yes_or_no "$(setting cluster-enabled no)") in
-  yes) die "refused: the configuration has 'cluster-enabled yes'; redis-ha makes groups of one master and its replicas, not Redis Cluster" ;;
-  esac
-  given=$(setting port "$HA_PORT")
-  [ "$given" = "$HA_PORT" ] ||
-    log "error: the configuration says 'port $given' but this group uses port $HA_PORT: listening on $HA_PORT; set the annotation redis-ha.io/port to $given"
-  [ -z "$(setting replicaof)" ] || log "the configuration's replicaof is not used: the master is found through the sentinels"
-  [ -z "$(setting bind)" ] || log "the configuration's 'bind $(setting bind) …' is replaced by 'bind $HA_BIND': other pods must reach this server"
-  if [ -n "${REDIS_HA_PASSWORD:-}" ]; then
-    theirs=$(setting requirepass)
-    [ -z "$theirs" ] || [ "$theirs" = "$REDIS_HA_PASSWORD" ] || log "the configuration's requirepass is replaced by the group's password (annotation redis-ha.io/auth)"
-  elif [ -n "$(setting requirepass)" ]; then
-    log "error: the configuration has a requirepass but this group has auth: none, so nobody can replicate from here; put it into a Secret and set the annotation redis-ha.io/auth to secret:NAME/KEY"
-  fi
-  if [ -n "${REDIS_HA_PASSWORD:-}" ]; then
-    if [ -n "$(setting aclfile)" ] || [ -n "$(setting user:default)" ]; then
+  setting cluster-enabled no
+  [ "$(yes_or_no "$value")" = no ] ||
+    die "refused: the configuration has 'cluster-enabled yes'; redis-ha makes groups of one master and its replicas, not Redis Cluster"
+  setting port "$HA_PORT"
+  [ "$value" = "$HA_PORT" ] ||
+    log "error: the configuration says 'port $value' but this group uses port $HA_PORT: listening on $HA_PORT; set the annotation redis-ha.io/port to $value"
+  setting replicaof
+  [ -z "$value" ] || log "the configuration's replicaof is not used: the master is found through the sentinels"
+  setting bind
+  [ -z "$value" ] || log "the configuration's 'bind $value …' is replaced by 'bind $HA_BIND': other pods must reach this server"
+  setting requirepass
+  if [ -z "${REDIS_HA_PASSWORD:-}" ]; then
+    [ -z "$value" ] ||
+      log "error: the configuration has a requirepass but this group has auth: none, so nobody can replicate from here; put it into a Secret and set the annotation redis-ha.io/auth to secret:NAME/KEY"
+  else
+    [ -z "$value" ] || [ "$value" = "$REDIS_HA_PASSWORD" ] ||
+      log "the configuration's requirepass is replaced by the group's password (annotation redis-ha.io/auth)"
+    setting aclfile
+    file=$value
+    setting user:default
+    [ -z "$file$value" ] ||
       log "the configuration sets users of its own: its user 'default' must accept the group's password, by which Sentinel, the replicas and redis-ha log in"
-    fi
   fi
   for command in config replicaof slaveof info role psync replconf client publish subscribe ping multi exec; do
     case $user_settings in
@@ -167,8 +196,9 @@ our_lines() {
   echo "daemonize no"
   echo "supervised no"
   if [ -n "${REDIS_HA_PASSWORD:-}" ]; then
-    line "requirepass $(quote "$REDIS_HA_PASSWORD")"
-    line "masterauth $(quote "$REDIS_HA_PASSWORD")"
+    password=$(quote "$REDIS_HA_PASSWORD")
+    line "requirepass $password"
+    line "masterauth $password"
     echo 'masteruser ""'
   fi
   if [ -n "$HA_POD_IP" ]; then
@@ -181,7 +211,8 @@ our_lines() {
   [ -z "${REDIS_HA_MIN_REPLICAS_TO_WRITE:-}" ] || echo "min-replicas-to-write $REDIS_HA_MIN_REPLICAS_TO_WRITE"
   [ -z "${REDIS_HA_MIN_REPLICAS_MAX_LAG:-}" ] || echo "min-replicas-max-lag $REDIS_HA_MIN_REPLICAS_MAX_LAG"
   # Replicas come together after a failover: no need to wait 5 s for more of them.
-  [ -n "$(setting repl-diskless-sync-delay)" ] || echo "repl-diskless-sync-delay 1"
+  setting repl-diskless-sync-delay
+  [ -n "$value" ] || echo "repl-diskless-sync-delay 1"
   line "syslog-ident $(quote "$report")"
   echo "replicaof $1 $2"
 }

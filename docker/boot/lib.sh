@@ -40,13 +40,19 @@ line() { printf '%s\n' "$1"; }
 nap() { sleep 0.1 2>/dev/null || sleep 1; }
 blink() { sleep 0.02 2>/dev/null || sleep 1; }
 
-# PATH without our own directory of wrappers.
-plain_path() {
-  printf '%s' "$PATH" | awk -v skip="$HA_BIN/shim" 'BEGIN { RS = ":"; ORS = "" } $0 != skip && $0 != "" { print sep $0; sep = ":" }'
-}
+# PATH without our own directory of wrappers: HA_PATH
+HA_PATH=:$PATH:
+while :; do
+  case $HA_PATH in
+  *":$HA_BIN/shim:"*) HA_PATH=${HA_PATH%%":$HA_BIN/shim:"*}:${HA_PATH#*":$HA_BIN/shim:"} ;;
+  *) break ;;
+  esac
+done
+HA_PATH=${HA_PATH#:}
+HA_PATH=${HA_PATH%:}
 
 # The full path of a program that is not one of our wrappers.
-real_program() { (PATH=$(plain_path) && command -v "$1"); }
+real_program() { (PATH=$HA_PATH && command -v "$1"); }
 
 # The image's own server: the first of valkey-server and redis-server that it has.
 find_server() { real_program valkey-server || real_program redis-server; }

@@ -16,6 +16,6 @@ ask_real() {
     set -- "$@" "$word"
     count=$((count - 1))
   done
-  PATH=$(plain_path)
+  PATH=$HA_PATH
   exec "$program" "$@"
 }

@@ -9,7 +9,7 @@
 . "$HA_BIN/watch.sh"
 
 server=${REDIS_HA_SERVER:-$(real_program "$HA_SERVER_NAME")} || die "$HA_SERVER_NAME is not in PATH"
-PATH=$(plain_path)
+PATH=$HA_PATH
 export PATH
 
 case ${1:-} in
@@ -19,13 +19,18 @@ for word in "$@"; do
   [ "$word" != --sentinel ] || exec "$server" "$@"
 done
 
-version=$("$server" --version | sed -nE 's/.*v=([0-9]+)\.([0-9]+).*/\1 \2/p')
-if [ -z "$version" ] || [ $((${version% *} * 100 + ${version#* })) -lt 602 ]; then
-  die "this server's version is '${version:-unknown}'; redis-ha needs Redis 6.2 or newer, or Valkey"
-fi
+version=$("$server" --version)
+version=${version#*v=}
+major=${version%%.*}
+minor=${version#*.}
+minor=${minor%%.*}
+case $major$minor in
+'' | *[!0-9]*) die "$server does not tell its version" ;;
+esac
+[ $((major * 100 + minor)) -ge 602 ] || die "this is version $major.$minor; redis-ha needs Redis 6.2 or newer, or Valkey"
 
 folder=$HA_HOME/redis
-file=$folder/redis.conf
+conf=$folder/redis.conf
 mask=$(umask)
 umask 077
 [ -d "$folder" ] || mkdir -p "$folder" || die "cannot make $folder"
@@ -71,7 +76,8 @@ options_to_lines "$@" >>"$draft"
 user_settings=$(settings "$draft")
 explain_overrides
 report=$(boot_report)
-stale=$(yes_or_no "$(setting replica-serve-stale-data yes)")
+setting replica-serve-stale-data yes
+stale=$(yes_or_no "$value")
 
 answers=$(ask_sentinels)
 best=$(printf '%s\n' "$answers" | best_answer)
@@ -99,7 +105,7 @@ fi
   LC_ALL=C sed -E 's/^[[:space:]]*["'\'']?([rR][eE][pP][lL][iI][cC][aA]|[sS][lL][aA][vV][eE])[oO][fF]["'\'']?[[:space:]]/# redis-ha: &/' "$draft" &&
     our_lines "$master_ip" "$master_port"
 } >"$final" || die "cannot write $final"
-mv -f "$final" "$file" || die "cannot write $file"
+mv -f "$final" "$conf" || die "cannot write $conf"
 rm -f "$draft"
 umask "$mask"
 
@@ -111,4 +117,4 @@ while [ ! -e "$folder/watched" ] && [ $tries -lt 50 ]; do
   blink
 done
 unset HA_SERVER_NAME REDIS_HA_SERVER REDIS_HA_GUARD
-exec "$server" "$file"
+exec "$server" "$conf"

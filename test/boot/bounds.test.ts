@@ -131,7 +131,10 @@ test("preStop with a replica that does not catch up takes writes again", async (
 });
 
 test("preStop leaves it to connected handlers for longer, and to whoever has paused the writes", async () => {
-  const [master] = await group();
+  const pods = await group();
+  const [master] = pods;
+  // Sentinel takes a server that is paused for long for dead.
+  for (const pod of pods) await pod.callSentinel("sentinel", "set", GROUP, "down-after-milliseconds", "60000");
   await master.call("client", "pause", "60000", "write");
   const handlers = connect({ host: master.ip, port: 6379 });
   handlers.write(`AUTH ${JSON.stringify(PASSWORD)}\r\nCLIENT SETNAME redis-ha\r\n`);
