@@ -48,6 +48,8 @@ export interface GroupOptions {
 
 /** Missing any event costs at most this, ms. */
 const BACKSTOP_MS = 1000;
+/** When servers refuse the password the Secret is read again, so often at most, ms. */
+const PASSWORD_MS = 5000;
 /** While something is under way that no event announces (a candidate's role, a link coming up), ms. */
 const BUSY_MS = 20;
 const HINT_MS = 3000;
@@ -67,6 +69,7 @@ export class Group {
   readonly #links: GroupLinks;
   readonly #told = new Map<Reason, string>();
   readonly #timelines: Timeline[] = [];
+  readonly #inFlight = new Set<string>();
   #memory: Memory;
   #facts: GroupFacts | undefined;
   #plan: Plan | undefined;
@@ -78,7 +81,8 @@ export class Group {
   #running = false;
   #stopped = false;
   #timer: NodeJS.Timeout | undefined;
-  #password: { value: string | undefined; key: string } | undefined;
+  #password: { value: string | undefined; key: string; readAt: number } | undefined;
+  #secretInDoubt = false;
 
   constructor(options: GroupOptions) {
     this.#options = options;
@@ -137,7 +141,7 @@ export class Group {
     const { source, metrics } = this.#options;
     const pods = source.pods();
     const settings = source.settings();
-    if (!(await this.#objects(settings))) return;
+    if (!(await this.#objects(pods, settings))) return;
     this.#links.sync(pods, this.#password?.value);
     const observed = performance.now();
     // Before the members: a Service that is older than they are only makes the patch conflict; a newer one would let old facts undo a newer route.
@@ -202,12 +206,31 @@ export class Group {
     };
   }
 
+  /**
+   * Nothing is made for a group without pods, and it may be on its way out with its whole namespace: whoever comes next under this name is met anew.
+   * The password is kept until then, for the connections to processes that have outlived their pods.
+   */
+  #emptied(): void {
+    const { source } = this.#options;
+    this.#secretInDoubt = true;
+    if (source.serviceExists(source.masterServiceName())) return;
+    this.#memory = freshMemory(Date.now());
+    this.#epochHeard = 0;
+  }
+
   /** Secret and Services exist, and the password is known. False: not now; told, and tried again by the back-stop. */
-  async #objects(settings: GroupSettings): Promise<boolean> {
+  async #objects(pods: readonly PodFact[], settings: GroupSettings): Promise<boolean> {
     const { kube, group, source, log } = this.#options;
+    if (pods.length === 0) {
+      this.#emptied();
+      return this.#password !== undefined;
+    }
     const key = JSON.stringify(settings.auth);
     try {
-      if (this.#password?.key !== key) this.#password = { key, value: await password(kube, group, settings) };
+      if (this.#password?.key !== key || this.#secretInDoubt) {
+        this.#password = { key, value: await password(kube, group, settings) };
+        this.#secretInDoubt = false;
+      }
       if (source.leading()) {
         const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));
         if (created.length > 0) this.#say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
@@ -227,10 +250,22 @@ export class Group {
     const urgent = actions.filter(({ kind }) => URGENT.has(kind));
     const done: boolean[] = [];
     for (const action of urgent) done.push(await this.#one(context, action));
-    const others = actions.filter(({ kind }) => !URGENT.has(kind));
+    // A request that could not be fulfilled stays on the Service and is tried again.
+    const unfulfilled = urgent.some(({ kind }, at) => kind === "promote" && done[at] !== true);
+    const rest = actions.filter(({ kind }) => !URGENT.has(kind) && !(unfulfilled && kind === "mark-service"));
+    for (const action of rest) if (UNHURRIED.has(action.kind)) this.#later(context, action);
+    const others = rest.filter(({ kind }) => !UNHURRIED.has(kind));
     done.push(...(await Promise.all(others.map((action) => this.#one(context, action)))));
     // What was done has changed the facts: look again at once, without waiting for an event. What failed would only fail again.
     if ([...urgent, ...others].some(({ kind }, at) => done[at] === true && CHANGES_MASTER.has(kind))) this.#wanted = true;
+  }
+
+  /** Writes that only the API server takes part in: one at a time for each object, and never waited for. A hanging API server must not delay a failover. */
+  #later(context: ActContext, action: Action): void {
+    const key = "pod" in action ? `${action.kind} ${action.pod.uid}` : action.kind;
+    if (this.#inFlight.has(key)) return;
+    this.#inFlight.add(key);
+    context.background(this.#one(context, action).finally(() => this.#inFlight.delete(key)));
   }
 
   /** Whether it was done. */
@@ -256,6 +291,7 @@ export class Group {
       log,
       endpoints: source.endpoints,
       facts,
+      leading: () => source.leading(),
       say: (reason, message, fields) => this.#say(reason, message, fields),
       recordTimeline: (timeline) => {
         this.#timelines.unshift(timeline);
@@ -313,6 +349,7 @@ const URGENT: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
   "release",
 ]);
 /** What these change is read from Redis and Sentinel. `route` and `claim` change the Service: its watch wakes the loop, and before that it would act again. */
+const UNHURRIED: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>(["mark-pod", "mark-service", "give-slot"]);
 const CHANGES_MASTER: ReadonlySet<Action["kind"]> = new Set<Action["kind"]>([
   "promote",
   "handover",

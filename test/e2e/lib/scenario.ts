@@ -11,8 +11,8 @@ import { say, waitUntil } from "./wait.ts";
 export interface Space {
   readonly namespace: string;
   readonly client: ClientPod;
-  /** The view of a group in this namespace. */
-  group(cluster?: string): Group;
+  /** The view of a group in this namespace; `anew` forgets what was known of an earlier one of that name. */
+  group(cluster?: string, options?: { anew?: boolean }): Group;
   /** kubectl apply in this namespace, of a file or of YAML text. */
   apply(source: { file: string } | { yaml: string }): Promise<void>;
 }
@@ -38,8 +38,9 @@ export const test = base.extend<Fixtures>({
     await use({
       namespace,
       client,
-      group: (cluster = "cache") => {
-        const group = groups.get(cluster) ?? new Group(bed, client, namespace, cluster);
+      group: (cluster = "cache", { anew = false } = {}) => {
+        const known = anew ? undefined : groups.get(cluster);
+        const group = known ?? new Group(bed, client, namespace, cluster);
         groups.set(cluster, group);
         return group;
       },
