@@ -133,12 +133,12 @@ async function show(bed: Bed): Promise<Result> {
 
   headline(`4. ${WRITERS} writers in another pod, through the Service cache-master; then kill -9 of the master's process`);
   await client.startWriters(await group.throughService(), { writers: WRITERS, pauseMs: 2 });
-  await settle(client);
+  await client.calm();
   const killed = await observe(group, how(bed), EXPECTED, 0, async (pod) => await kill(bed, group, pod));
   tell(killed.fault, killed.moments);
 
   headline(`5. kubectl delete pod ${killed.fault.to}: the master is handed over first`);
-  await settle(client);
+  await client.calm();
   const deleted = await observe(group, "kubectl delete pod", EXPECTED, killed.fault.lostWrites, async (pod) => {
     await bed.kube.remove(PATH.pods(NAMESPACE, pod.name));
   });
@@ -160,13 +160,6 @@ async function show(bed: Bed): Promise<Result> {
   };
 }
 
-async function settle(client: ClientPod): Promise<void> {
-  await waitUntil("calm traffic", 10_000, async () => {
-    const { acked } = await client.window();
-    if (acked < 500) throw new Error(`${acked} acknowledged writes`);
-  });
-}
-
 const how = (bed: Bed): string => ("cluster" in bed.where ? "kill -9 of the master's process" : "SHUTDOWN NOSAVE on the master");
 
 /** Inside one's own cluster a process cannot be killed from here; a shutdown without saving ends it as suddenly for all others. */
@@ -186,6 +179,8 @@ function tell(fault: Fault, moments: Parameters<typeof timeline>[0]): void {
   timeline(moments);
   const lost = fault.lostWrites === 0 ? green("0 lost") : red(`${fault.lostWrites} lost`);
   line(`write gap ${bold(`${Math.round(fault.gapMs)} ms`)}, ${fault.acknowledged} writes acknowledged meanwhile, ${lost}`);
+  if (fault.clientStallMs > 100)
+    line(dim(`this machine is busy: the writers' own process stood still for ${fault.clientStallMs} ms`));
   line(dim(`master: ${fault.from} → ${fault.to}; what the writers met: ${JSON.stringify(fault.errors)}`));
 }
 

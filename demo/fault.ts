@@ -15,6 +15,8 @@ export interface Fault {
   readonly acknowledged: number;
   /** until every replica follows the new master and every sentinel knows all others */
   readonly wholeMs: number;
+  /** how long the writers' own process stood still at worst: a busy machine */
+  readonly clientStallMs: number;
   readonly errors: Readonly<Record<string, number>>;
   readonly steps: readonly { readonly step: string; readonly ms: number }[];
 }
@@ -52,6 +54,7 @@ export async function observe(
       lostWrites: missing - lostBefore,
       acknowledged: window.acked,
       wholeMs,
+      clientStallMs: window.stallMs,
       errors: window.errors,
       steps,
     },

@@ -23,6 +23,8 @@ export interface Window {
   readonly gapMs: number;
   /** when that gap began: the time of the last write acknowledged before it */
   readonly gapStartedAt: string;
+  /** the longest time for which this process itself stood still, ms: a busy machine, and no fault of the server's */
+  readonly stallMs: number;
   readonly errors: Readonly<Record<string, number>>;
   /** the first errors, with their times */
   readonly firstErrors: readonly string[];
@@ -38,6 +40,7 @@ export interface Verdict {
 const RECONNECT_MS = 10;
 const ERRORS_SHOWN = 8;
 const BATCH = 500;
+const TICK_MS = 20;
 
 export class Writers {
   readonly #options: WritersOptions;
@@ -49,6 +52,9 @@ export class Writers {
   #openedAt = 0;
   #windowAcked = 0;
   #lastAckAt = 0;
+  #stallMs = 0;
+  #tickAt = now_();
+  readonly #ticking = setInterval(() => this.#tick(), TICK_MS);
   #gapMs = 0;
   #gapStartedAt = 0;
   #errors: Record<string, number> = {};
@@ -73,6 +79,7 @@ export class Writers {
       acked: this.#windowAcked,
       gapMs: round(this.#gapMs),
       gapStartedAt: iso(this.#gapStartedAt),
+      stallMs: round(this.#stallMs),
       errors: { ...this.#errors },
       firstErrors: this.#firstErrors,
     };
@@ -84,6 +91,7 @@ export class Writers {
     this.#stopped = true;
     const window = this.window(false);
     await Promise.all(this.#loops);
+    clearInterval(this.#ticking);
     return window;
   }
 
@@ -110,9 +118,16 @@ export class Writers {
     this.#lastAckAt = now;
     this.#gapStartedAt = now;
     this.#gapMs = 0;
+    this.#stallMs = 0;
     this.#windowAcked = 0;
     this.#errors = {};
     this.#firstErrors = [];
+  }
+
+  #tick(): void {
+    const now = now_();
+    this.#stallMs = Math.max(this.#stallMs, now - this.#tickAt - TICK_MS);
+    this.#tickAt = now;
   }
 
   #key(writer: number, number: number): string {

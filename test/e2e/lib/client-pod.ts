@@ -12,6 +12,8 @@ export type { Target, Verdict, Window };
 const SOURCES = join(PROJECT, "test", "client");
 const PORT = 8099;
 const START_MS = 60_000;
+const CALM_MS = 2000;
+const CALM_GAP_MS = 500;
 
 /** The answer to one command: the reply, or the text of the error reply. */
 export type Answer = { readonly reply: unknown } | { readonly error: string };
@@ -72,6 +74,22 @@ export class ClientPod {
   /** What happened since the last reset. */
   async window(reset = false): Promise<Window> {
     return await this.#post<Window>("/writers/window", { reset });
+  }
+
+  /**
+   * Waits until writes have been acknowledged for two seconds without a break. A fault then meets a group at rest: kube-proxy takes over at most one
+   * change a second, so right after any other change of Services or endpoints it would route up to a second late.
+   */
+  async calm(withinMs = 20_000): Promise<void> {
+    await this.window(true);
+    await waitUntil("two seconds of calm traffic", withinMs, async () => {
+      const { ms, acked, gapMs, errors } = await this.window();
+      if (gapMs > CALM_GAP_MS || Object.keys(errors).length > 0) {
+        await this.window(true);
+        throw new Error(`a gap of ${gapMs} ms, errors ${JSON.stringify(errors)}`);
+      }
+      if (ms < CALM_MS || acked === 0) throw new Error(`${acked} acknowledged writes in ${ms} ms`);
+    });
   }
 
   async stopWriters(): Promise<Window> {

@@ -1,0 +1,78 @@
+/** Our own roll-outs and losses under a steady load of admissions through the real API server: none fails. */
+import { expect } from "vitest";
+import { PATH } from "../../kube/paths.ts";
+import type { Deployment, Pod } from "../../kube/types.ts";
+import { startAdmissions } from "./lib/admission-load.ts";
+import { withNamespace } from "./lib/admission-space.ts";
+import { type Bed, SYSTEM } from "./lib/bed.ts";
+import { test } from "./lib/scenario.ts";
+import { say, waitUntil } from "./lib/wait.ts";
+
+const PER_SECOND = Number(process.env.REDIS_HA_ADMISSIONS ?? 100);
+
+async function underLoad(bed: Bed, what: string, act: () => Promise<void>): Promise<void> {
+  await withNamespace(bed, async (namespace) => {
+    const load = startAdmissions(bed, namespace, PER_SECOND);
+    await act();
+    const { sent, failures, seconds, p50Ms, p99Ms } = await load.stop();
+    say(`${what}: ${sent} admissions in ${seconds.toFixed(1)} s, ${failures.length} failed; p50 ${p50Ms} ms, p99 ${p99Ms} ms`);
+    expect(failures.slice(0, 20)).toEqual([]);
+    expect(sent).toBeGreaterThan(100);
+  });
+}
+
+async function untilWhole(bed: Bed): Promise<void> {
+  await waitUntil("two ready replicas and no other", 90_000, async () => {
+    const { status, spec } = await bed.kube.get<Deployment>(PATH.deployments(SYSTEM, "redis-ha"));
+    const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM));
+    if (status?.readyReplicas !== spec?.replicas || items.length !== spec?.replicas)
+      throw new Error(`${status?.readyReplicas} ready of ${items.length}`);
+  });
+}
+
+test("a rolling update of redis-ha", async ({ bed }) => {
+  await untilWhole(bed);
+  await underLoad(bed, "rolling update", async () => {
+    await bed.kubectl(["-n", SYSTEM, "rollout", "restart", "deployment/redis-ha"]);
+    await bed.kubectl(["-n", SYSTEM, "rollout", "status", "deployment/redis-ha", "--timeout=120s"], { timeoutMs: 130_000 });
+    await untilWhole(bed);
+  });
+});
+
+test("kubectl delete pod of each replica", async ({ bed }) => {
+  await untilWhole(bed);
+  await underLoad(bed, "delete of either replica", async () => {
+    const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM));
+    for (const { metadata } of items) {
+      await bed.kubectl(["-n", SYSTEM, "delete", "pod", metadata?.name ?? ""]);
+      await untilWhole(bed);
+    }
+  });
+});
+
+test("the Secret with the certificates deleted, then spoiled", async ({ bed }) => {
+  await untilWhole(bed);
+  const secret = PATH.secrets(SYSTEM, "redis-ha-webhook-tls");
+  const uid = async (): Promise<string> => {
+    const { metadata, data } = await bed.kube.get<{ metadata: { uid: string }; data: Record<string, string> }>(secret);
+    return `${metadata.uid} ${data["tls.crt"]}`;
+  };
+  await underLoad(bed, "certificates repaired", async () => {
+    const before = await uid();
+    await bed.kube.remove(secret);
+    const repaired = await waitUntil("another Secret", 20_000, async () => {
+      const now = await uid();
+      if (now === before) throw new Error("it is still the old one");
+      return now;
+    });
+    await waitUntil("the new CA in use", 20_000, async () => await new Promise((resolve) => setTimeout(resolve, 8000)));
+    await bed.kube.mergePatch(secret, { data: { "tls.key": "Z2FyYmFnZQ==" } });
+    await waitUntil("a repaired Secret", 20_000, async () => {
+      const now = await uid();
+      if (now === repaired) throw new Error("it is still the old one");
+    });
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+  });
+  const { stdout } = await bed.kubectl(["-n", SYSTEM, "get", "events", "-o", "jsonpath={range .items[*]}{.reason}{'\\n'}{end}"]);
+  expect(stdout).toContain("CertificateRepaired");
+});
