@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { env } from "node:process";
 import { withLock } from "../lock.ts";
@@ -35,14 +35,28 @@ function hasLists(): boolean {
   return existsSync("/var/lib/apt/lists") && readdirSync("/var/lib/apt/lists").some((name) => name.endsWith("_Packages"));
 }
 
-/** The Debian mirror that this machine's apt uses; no address of a mirror is written down in the project. */
+/** Downloads a package's file into a folder, without installing it. */
+export async function downloadPackage(name: string, folder: string, log: string): Promise<void> {
+  const download = ["download", "-o", "APT::Sandbox::User=root", name];
+  const first = await run("apt-get", download, { cwd: folder, log, allowFailure: true });
+  if (first.code === 0) return;
+  await run("apt-get", ["update", "-o", "DPkg::Lock::Timeout=300"], { log });
+  await run("apt-get", download, { cwd: folder, log });
+}
+
+/** The Debian mirror that this machine's apt uses, or DEBIAN_MIRROR; no address of a mirror is written down in the project. */
 export async function debianMirror(): Promise<string> {
-  const { stdout } = await run("apt-get", ["indextargets", "--format", "$(SITE) $(CODENAME)", "Created-By: Packages"]);
-  const main = stdout
-    .split("\n")
-    .map((line) => line.split(" "))
-    .find(([, codename]) => codename !== undefined && !codename.includes("-"));
-  const site = main?.[0];
-  if (site === undefined) throw new Error("apt knows no Debian mirror: check `apt-get indextargets`");
+  if (env.DEBIAN_MIRROR !== undefined) return env.DEBIAN_MIRROR;
+  const codename = /^VERSION_CODENAME=(\S+)/m.exec(readFileSync("/etc/os-release", "utf8"))?.[1] ?? "";
+  const { stdout } = await run("apt-get", [
+    "indextargets",
+    "--format",
+    "$(SITE) $(CODENAME) $(COMPONENT)",
+    "Created-By: Packages",
+  ]);
+  const targets = stdout.split("\n").map((line) => line.split(" "));
+  const site = targets.find(([, suite, component]) => suite === codename && component === "main")?.[0];
+  if (site === undefined)
+    throw new Error("apt knows no Debian mirror (`apt-get indextargets`): set DEBIAN_MIRROR to the address of one");
   return site;
 }

@@ -1,5 +1,6 @@
 import { copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { downloadPackage } from "../build/debian.ts";
 import { PROJECT } from "../paths.ts";
 import { run } from "../process.ts";
 import { writeArchive } from "./archive.ts";
@@ -35,7 +36,7 @@ export async function makeBusyboxImage(tags: readonly string[], target: string, 
   const download = `${target}-download`;
   for (const folder of ["bin", "etc", "tmp"]) mkdirSync(join(root, folder), { recursive: true });
   mkdirSync(download);
-  await run("apt-get", ["download", "-o", "APT::Sandbox::User=root", "busybox-static"], { cwd: download, log });
+  await downloadPackage("busybox-static", download, log);
   for (const name of readdirSync(download))
     await run("dpkg-deb", ["--extract", join(download, name), join(download, "files")], { log });
   copyFileSync(join(download, "files", "bin", "busybox"), join(root, "bin/busybox"));
