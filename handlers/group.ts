@@ -227,8 +227,13 @@ export class Group {
     }
     const key = JSON.stringify(settings.auth);
     try {
-      if (this.#password?.key !== key || this.#secretInDoubt) {
-        this.#password = { key, value: await password(kube, group, settings) };
+      const known = this.#password;
+      const denied = this.#facts?.members.some(
+        ({ redis, sentinel }) => redis?.state === "denied" || sentinel?.state === "denied",
+      );
+      const stale = denied === true && known !== undefined && Date.now() - known.readAt > PASSWORD_MS;
+      if (known?.key !== key || stale || this.#secretInDoubt) {
+        this.#password = { key, value: await password(kube, group, settings), readAt: Date.now() };
         this.#secretInDoubt = false;
       }
       if (source.leading()) {

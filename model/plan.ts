@@ -221,6 +221,12 @@ export interface Memory {
   readonly forgotAt: number;
   /** a handover that failed is not tried again before this time */
   readonly handoverNotBefore: number;
+  /** slots that were written onto pods lately, by pod uid: the watch may not show them yet, and nobody may get one of them twice */
+  readonly slotsGiven: ReadonlyMap<string, { readonly slot: number; readonly at: number }>;
+  /** the master before the present one */
+  readonly previous: Address | undefined;
+  /** the leadership (leadingSince) in which a possible pause of a predecessor was lifted */
+  readonly unpausedFor: number | undefined;
   /** a promotion that was refused is not tried again before this time */
   readonly promoteNotBefore: number;
 }

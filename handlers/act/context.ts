@@ -20,6 +20,8 @@ export interface ActContext {
   readonly links: GroupLinks;
   readonly log: Logger;
   readonly endpoints: Endpoints;
+  /** this process holds the Lease now, not only when the round began */
+  leading(): boolean;
   /** tells people; the same word in the Event, the log and the metric */
   say(reason: Reason, message: string, fields?: Readonly<Record<string, unknown>>): void;
   /** keeps the steps of a failover or handover: histograms, and the last 20 per group */

@@ -8,7 +8,7 @@ import type { ActContext } from "./context.ts";
 /** EndpointSlice seen here → every node's proxy has its rules in force; measured 12–25 ms with iptables (bench/failover). */
 export const PROXY_LAG_MS = 30;
 /** Routing is waited for so long, ms; then the cut happens all the same: a client on a demoted node is worse than one more reconnect. */
-const ROUTED_MS = 2000;
+const ROUTED_MS = 3000;
 /** A slow proxy lets a few new connections through to the old node: cut again, ms after the first cut. */
 const AGAIN_MS = [60, 150, 400];
 

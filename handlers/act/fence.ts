@@ -10,6 +10,7 @@ export async function fence(context: ActContext, action: FenceAction): Promise<A
   const link = redisLink(context, action.member);
   if (link === undefined) return refused("not connected");
   const { ip } = addressOf(action.member);
+  if (!context.leading()) return refused("this replica of the handlers no longer leads");
   try {
     await link.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
     const before = infoFields(await link.call(["INFO", "replication"]));

@@ -4,14 +4,14 @@
  * Every step is bounded. Before the promotion a failure lifts the pause and leaves all as it was; after it the only way is forward.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { MemberFact } from "../../model/facts.ts";
+import type { Address, MemberFact } from "../../model/facts.ts";
 import type { HandoverAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { Link } from "../observe/link.ts";
 import { infoFields } from "../observe/replies.ts";
 import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
 import { cutRepeatedly, untilRouted } from "./cut.ts";
-import { makeAgree } from "./hello.ts";
+import { agrees, makeAgree } from "./hello.ts";
 import { makeMaster, pointTo } from "./promote.ts";
 import { writeRoute } from "./route.ts";
 import { Stopwatch } from "./timeline.ts";
@@ -22,6 +22,8 @@ export const PAUSE_MS = 10_000;
 /** Equal offsets take under 1 ms on a healthy link; a replica that needs longer than this is not in a state to take over, ms. */
 const EQUAL_MS = 1500;
 const AGREE_MS = 600;
+/** So long after the pause the promotion may still begin, ms: far below PAUSE_MS, by our own clock. */
+const PAUSE_TRUST_MS = 4000;
 
 export async function handover(context: ActContext, action: HandoverAction): Promise<ActResult> {
   const watch = new Stopwatch("handover", action.cause, action.from.pod.name);
@@ -35,6 +37,7 @@ export async function handover(context: ActContext, action: HandoverAction): Pro
     return abort(context, old, `CLIENT PAUSE on ${action.from.pod.name}: ${messageOf(error)}`);
   }
   watch.mark("paused");
+  const pausedAt = performance.now();
 
   const successor = await equalOffset(context, old, action.candidates);
   if (successor === undefined) return abort(context, old, `no replica reached the master's offset within ${EQUAL_MS} ms`);
@@ -46,6 +49,15 @@ export async function handover(context: ActContext, action: HandoverAction): Pro
     return abort(context, old, why);
   }
   watch.mark("voted");
+  // The pause must still hold: a stall of ours, or a new leader that lifted it, would let writes through that the successor never sees.
+  const late = performance.now() - pausedAt > PAUSE_TRUST_MS;
+  if (late || !context.leading() || !(await isEqual(context, old, successor))) {
+    return abort(
+      context,
+      old,
+      late ? "it took too long after the pause" : "the pause no longer holds, or this replica no longer leads",
+    );
+  }
   const problem = await makeMaster(context, successor);
   if (problem !== undefined) {
     // It may have become master and only its answer was lost. It was equal, it is not routed, and `fence` demotes it: going back is safe.
@@ -70,7 +82,7 @@ async function forward(
   const following = pointTo(context, others, master);
   const agreed = await makeAgree(context, action.sentinels, master, epoch, action.votes, AGREE_MS);
   watch.mark("agreed");
-  if (agreed === 0) {
+  if (agreed === 0 && !(await anyAgrees(context, action.sentinels, master, epoch))) {
     // Nobody took it: going back is still safe, since the old master is paused and nothing was routed.
     await pointTo(context, [successor, ...others], from);
     return abort(context, old, "no sentinel took the new master");
@@ -84,9 +96,11 @@ async function forward(
   );
   const routed = await writeRoute(context, successor.pod, epoch, REASON.HandedOver, info.get("master_replid") ?? "");
   watch.mark("patched");
-  await untilRouted(context, master.ip, from.ip);
+  // Never cut before routed (law 4): while the Service could not be moved, `route` goes on trying, and cuts when it has.
+  if (routed.outcome === "done") await untilRouted(context, master.ip, from.ip);
   watch.mark("routed");
-  const cut = cutRepeatedly(old).finally(() => old.call(["CLIENT", "UNPAUSE"]).catch(() => undefined));
+  const cutting = routed.outcome === "done" ? cutRepeatedly(old) : Promise.resolve(0);
+  const cut = cutting.finally(() => old.call(["CLIENT", "UNPAUSE"]).catch(() => undefined));
   watch.mark("cut");
   await following;
   watch.timeline.to = successor.pod.name;
@@ -129,6 +143,25 @@ async function equalOffset(context: ActContext, old: Link, candidates: readonly 
     if (performance.now() > deadline) return undefined;
     await sleep(1);
   }
+}
+
+async function isEqual(context: ActContext, old: Link, successor: MemberFact): Promise<boolean> {
+  const [target, reached] = await Promise.all([
+    offset(old, "master_repl_offset"),
+    offset(redisLink(context, successor), "slave_repl_offset"),
+  ]);
+  return target !== undefined && reached !== undefined && reached >= target;
+}
+
+/** A hello whose answer was late may have been taken all the same: then the only way is forward. */
+async function anyAgrees(
+  context: ActContext,
+  sentinels: readonly MemberFact[],
+  master: Address,
+  epoch: number,
+): Promise<boolean> {
+  const answers = await Promise.all(sentinels.map((member) => agrees(context, member, master, epoch)));
+  return answers.includes(true);
 }
 
 async function offset(link: Link | undefined, field: string): Promise<number | undefined> {

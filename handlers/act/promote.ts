@@ -38,6 +38,8 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
   }
 
   const chosen = await freshest(context, action.candidates);
+  // Votes are a fence of their own; without them only the Lease says that nobody else chooses now.
+  if (action.votes === 0 && !context.leading()) return refused("this replica of the handlers no longer leads");
   if (chosen === undefined) return failed("no candidate answers any more");
   const master = addressOf(chosen.member);
   const problem = await makeMaster(context, chosen.member);

@@ -17,6 +17,8 @@ export type LinkState = "connecting" | "up" | "refused" | "timeout" | "denied";
 
 /** Connection attempts: at once after a loss, then in these steps, ms. A pod's lifetime bounds them. */
 const RETRY_MS = [0, 20, 50, 100, 200, 200, 500];
+/** A connection without an answer for so long is made anew, ms. */
+const REOPEN_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 400;
 /** A connection that the kernel took for a server that does not answer (stopped, or its node is gone) is given up after this time, ms. */
 const HANDSHAKE_MS = 1000;
@@ -40,6 +42,8 @@ export class Link {
   #closed = false;
   /** a command that has had no answer yet, though its time is over */
   #hung = 0;
+  #hungSince = 0;
+  #reopen: NodeJS.Timeout | undefined;
   #everUp = false;
 
   constructor(options: LinkOptions) {
@@ -53,7 +57,7 @@ export class Link {
 
   /** ms since the state is what it is */
   get forMs(): number {
-    return Date.now() - this.#since;
+    return Date.now() - (this.#state === "up" && this.#hung > 0 ? this.#hungSince : this.#since);
   }
 
   /** it answered once, so the password is right and the process was one of ours */
@@ -93,16 +97,25 @@ export class Link {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#reopen);
     this.#redis?.disconnect();
     this.#redis = undefined;
   }
 
   #markHung(answer: Promise<unknown>): void {
     this.#hung += 1;
-    if (this.#hung === 1) this.#changed();
+    if (this.#hung === 1) {
+      this.#hungSince = Date.now();
+      // Its node may have lost its power and be back with another server at the same address: TCP alone would notice after minutes.
+      const redis = this.#redis;
+      this.#reopen = setTimeout(() => redis !== undefined && this.#hung > 0 && this.#giveUp(redis, "timeout"), REOPEN_MS);
+      this.#changed();
+    }
     const settle = (): void => {
       this.#hung = Math.max(0, this.#hung - 1);
-      if (this.#hung === 0) this.#changed();
+      if (this.#hung > 0) return;
+      clearTimeout(this.#reopen);
+      this.#changed();
     };
     answer.then(settle, settle);
   }

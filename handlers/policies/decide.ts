@@ -15,6 +15,7 @@ import { report } from "./report.ts";
 import { route } from "./route.ts";
 import { forget, sentinels, slots } from "./sentinels.ts";
 import { findTruth, type Truth } from "./truth.ts";
+import { sameAddress } from "./view.ts";
 
 /** In this order; one that says `stop` ends the round for those after it, except `always`. */
 const POLICIES: readonly Policy[] = [
@@ -47,6 +48,9 @@ export function freshMemory(at: number): Memory {
     ghostSince: new Map(),
     forgotAt: 0,
     handoverNotBefore: 0,
+    slotsGiven: new Map(),
+    previous: undefined,
+    unpausedFor: undefined,
     promoteNotBefore: 0,
   };
 }
@@ -59,6 +63,7 @@ function remember(facts: GroupFacts, truth: Truth, memory: Memory): Memory {
     ...memory,
     leadingSince,
     lostAt: undefined,
+    previous: sameAddress(memory.master?.address, truth.address) ? memory.previous : (memory.master?.address ?? memory.previous),
     master: {
       uid: truth.member.pod.uid,
       address: truth.address,

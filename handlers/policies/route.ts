@@ -28,7 +28,7 @@ export const route: Policy = ({ facts, truth, memory }): Step => {
   const repaired = !routed && recorded;
   const reason = repaired ? REASON.SelectorRepaired : REASON.MasterRouted;
   const before = facts.members.find((member) => member.pod.instance === selected);
-  const previous = before?.pod.ip === undefined ? memory.master?.address : { ip: before.pod.ip, port: before.pod.port };
+  const previous = before?.pod.ip === undefined ? memory.previous : { ip: before.pod.ip, port: before.pod.port };
   const old = previous === undefined || sameAddress(previous, truth.address) ? undefined : previous;
   return {
     actions: [

@@ -7,6 +7,8 @@ import { monitoring, redisMembers, redisUp, sameAddress, sentinelElecting, senti
 
 /** During a rollout a new pod waits this long for the slot of the one that it replaces, ms; then it gets one of its own. */
 export const SLOT_PATIENCE_MS = 30_000;
+/** A slot that was written is visible on the watch by then, or the write failed and is tried again, ms. */
+export const SLOT_SEEN_MS = 3_000;
 /** An entry that belongs to nobody living is forgotten after this time, ms: longer than a restart, shorter than a person's patience. */
 export const GHOST_PATIENCE_MS = 10_000;
 /** One sentinel at a time forgets, and the next one only after this time, ms: it has learnt the group anew by then (hello every 2 s). */
@@ -31,13 +33,15 @@ export function wantedSettings(facts: GroupFacts): SentinelSettings {
 }
 
 /** Gives each new sentinel the lowest slot that no living pod holds. */
-export const slots: Policy = ({ facts }): Step => {
+export const slots: Policy = ({ facts, memory }): Step => {
   if (!facts.leading) return NOTHING;
   const members = sentinelMembers(facts);
-  const taken = new Set(members.flatMap(({ pod }) => (pod.slot === undefined ? [] : [pod.slot])));
+  // The watch may be behind what was written a moment ago: two pods with one slot would be two sentinels with one identity.
+  const given = new Map([...memory.slotsGiven].filter(([, { at }]) => facts.at - at < SLOT_SEEN_MS));
+  const taken = new Set(members.flatMap(({ pod }) => pod.slot ?? given.get(pod.uid)?.slot ?? []));
   const actions: Action[] = [];
   const waiting = members
-    .filter(({ pod }) => pod.slot === undefined && !pod.terminating)
+    .filter(({ pod }) => pod.slot === undefined && !given.has(pod.uid) && !pod.terminating)
     .sort((a, b) => a.pod.createdAt - b.pod.createdAt || (a.pod.name < b.pod.name ? -1 : 1));
   for (const { pod } of waiting) {
     // A rollout or a replacement is on: somebody who holds a slot is about to leave it.
@@ -49,9 +53,10 @@ export const slots: Policy = ({ facts }): Step => {
     let slot = 0;
     while (taken.has(slot)) slot += 1;
     taken.add(slot);
+    given.set(pod.uid, { slot, at: facts.at });
     actions.push({ kind: "give-slot", pod, slot });
   }
-  return { actions };
+  return { actions, memory: { slotsGiven: given } };
 };
 
 /** A gap below the highest slot in use: a predecessor has left, no need to wait. */

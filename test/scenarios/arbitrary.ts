@@ -206,6 +206,9 @@ export const facts: fc.Arbitrary<GroupFacts> = fc.subarray(NAMES, { minLength: 1
 );
 
 export const memory: fc.Arbitrary<Memory> = fc.record({
+  slotsGiven: fc.constant(new Map()),
+  previous: fc.constant(undefined),
+  unpausedFor: fc.constant(undefined),
   master: fc.option(
     fc.record({
       uid: fc.constantFrom(...NAMES).map((name) => `uid-${name}`),

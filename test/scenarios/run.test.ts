@@ -41,6 +41,7 @@ describe.each(files)("%s", (file) => {
     let memory: Memory = {
       ...freshMemory(START + ms(scenario.memory?.firstSeen ?? "-60s")),
       leadingSince: scenario.memory?.leadsNew === true ? undefined : START - 60_000,
+      unpausedFor: scenario.memory?.leadsNew === true ? undefined : START - 60_000,
     };
     let situation: Situation = {};
     const found: unknown[] = [];

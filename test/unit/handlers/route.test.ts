@@ -95,6 +95,7 @@ function contextOf(api: Api): ActContext {
     links: undefined as never,
     log: silentLog(),
     endpoints: undefined as never,
+    leading: () => true,
     say: () => undefined,
     recordTimeline: () => undefined,
     background: () => undefined,
