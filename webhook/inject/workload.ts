@@ -39,6 +39,8 @@ export function injectWorkload(value: unknown, context: WorkloadContext): Inject
   if (errors.length > 0) warnings.push("redis-ha: this object has errors from before; its new pods will be refused");
 
   const patch = new Patch();
+  // Nothing to write into; the API server refuses such an object in its own words.
+  if (asObject(at(workload, "spec", "template")) === undefined) return unchanged(warnings, pod.auditAnnotations);
   if (asObject(at(workload, ...TEMPLATE)) === undefined && Object.keys(copied).length > 0)
     patch.set(["spec", "template"], {}, "metadata", {});
   for (const [key, text] of Object.entries(copied)) {
@@ -153,6 +155,10 @@ function shapeWarnings(workload: JsonObject): string[] {
 
 function mapsOf(metadata: unknown): { readonly annotations: StringMap; readonly labels: StringMap } {
   return { annotations: stringMap(at(metadata, "annotations")), labels: stringMap(at(metadata, "labels")) };
+}
+
+function unchanged(warnings: readonly string[], auditAnnotations: InjectResult["auditAnnotations"]): InjectResult {
+  return { operations: [], warnings, errors: [], auditAnnotations };
 }
 
 function skip(skipped: "not-annotated" | "being-deleted"): InjectResult {

@@ -197,6 +197,11 @@ describe("mistakes are answered at once", () => {
     expect(inject(worse, wrong).errors).toHaveLength(2);
   });
 
+  test("an object without a template, as it was before: no patch that does not fit", () => {
+    const bare = { apiVersion: "apps/v1", kind: "Deployment", metadata: { annotations: cluster } };
+    expect(inject(bare, bare)).toMatchObject({ operations: [], errors: [] });
+  });
+
   test("an object that is being deleted is never refused", () => {
     const object = workload({ annotations: { ...cluster, [ANNOTATION.quorum]: "x" } });
     Object.assign(object.metadata as object, { deletionTimestamp: "2026-11-22T12:00:00Z" });

@@ -100,7 +100,7 @@ const VALUES: readonly Tree[] = [
   "/redis-ha",
   "/redis-ha/bin/redis",
   "9".repeat(400),
-  "\u0000\ud800\u{1f4a9}",
+  `\u0000${String.fromCharCode(0xd800)}\u{1f4a9}`,
   "é".repeat(5000),
   "5s",
   "secret:a/b",

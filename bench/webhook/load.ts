@@ -1,0 +1,124 @@
+/** Admissions over kept-alive TLS connections, with as little work as possible on the client's side: it must not be what is measured. */
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import { connect, type TLSSocket } from "node:tls";
+
+export interface Target {
+  readonly port: number;
+  readonly ca: string;
+}
+
+/** One connection; a request at a time. */
+class Connection {
+  readonly #socket: TLSSocket;
+  readonly #parts: Buffer[] = [];
+  #size = 0;
+  #wanted = -1;
+  #resolve: ((answer: Buffer) => void) | undefined;
+  #reject: ((error: Error) => void) | undefined;
+
+  private constructor(socket: TLSSocket) {
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
+    socket.on("error", (error) => this.#reject?.(error));
+    socket.on("close", () => this.#reject?.(new Error("the connection was closed")));
+  }
+
+  static async open({ port, ca }: Target): Promise<Connection> {
+    const socket = connect({ host: "127.0.0.1", port, ca, servername: "localhost" });
+    await once(socket, "secureConnect");
+    socket.setNoDelay(true);
+    return new Connection(socket);
+  }
+
+  send(head: Buffer, body: Buffer): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#socket.cork();
+      this.#socket.write(head);
+      this.#socket.write(body);
+      this.#socket.uncork();
+    });
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#parts.push(chunk);
+    this.#size += chunk.length;
+    if (this.#wanted < 0) {
+      const all = Buffer.concat(this.#parts);
+      const end = all.indexOf("\r\n\r\n");
+      if (end < 0) return;
+      const length = /content-length: (\d+)/i.exec(all.toString("latin1", 0, end))?.[1];
+      if (length === undefined) {
+        this.#reject?.(new Error("an answer without a length"));
+        return;
+      }
+      this.#wanted = end + 4 + Number(length);
+    }
+    if (this.#size < this.#wanted) return;
+    const answer = Buffer.concat(this.#parts);
+    this.#parts.length = 0;
+    this.#size = 0;
+    this.#wanted = -1;
+    this.#resolve?.(answer);
+  }
+
+  close(): void {
+    this.#reject = undefined;
+    this.#socket.destroy();
+  }
+}
+
+export interface Outcome {
+  readonly count: number;
+  readonly seconds: number;
+  readonly latenciesMs: readonly number[];
+  readonly patchBytes: number;
+}
+
+const headOf = (body: Buffer): Buffer =>
+  Buffer.from(
+    `POST /mutate/pods?timeout=5s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
+  );
+
+/** As fast as it goes, or at a rate; `rate` is kept whatever the answers' delays (an open loop), as far as connections are free. */
+export async function drive(target: Target, body: Buffer, connections: number, forMs: number, rate?: number): Promise<Outcome> {
+  const pool = await Promise.all(Array.from({ length: connections }, async () => await Connection.open(target)));
+  const head = headOf(body);
+  const latenciesMs: number[] = [];
+  const startedAt = performance.now();
+  const endAt = startedAt + forMs;
+  let begun = 0;
+  let patchBytes = 0;
+  await Promise.all(
+    pool.map(async (connection) => {
+      for (;;) {
+        // In an open loop the delay counts from when the admission was due, also if no connection was free then.
+        const dueAt = rate === undefined ? performance.now() : startedAt + (begun * 1000) / rate;
+        begun += 1;
+        if (dueAt > endAt || performance.now() > endAt) break;
+        const waitMs = dueAt - performance.now();
+        if (waitMs > 0) await sleep(waitMs);
+        const from = rate === undefined ? performance.now() : Math.max(dueAt, performance.now() - Math.max(0, -waitMs));
+        const answer = await connection.send(head, body);
+        latenciesMs.push(performance.now() - from);
+        if (patchBytes === 0) patchBytes = patchLength(answer);
+      }
+    }),
+  );
+  const seconds = (performance.now() - startedAt) / 1000;
+  for (const connection of pool) connection.close();
+  return { count: latenciesMs.length, seconds, latenciesMs, patchBytes };
+}
+
+function patchLength(answer: Buffer): number {
+  const text = answer.toString();
+  const { response } = JSON.parse(text.slice(text.indexOf("\r\n\r\n") + 4)) as { response: { allowed: boolean; patch?: string } };
+  if (!response.allowed || response.patch === undefined) throw new Error(`no patch: ${text.slice(0, 500)}`);
+  return Buffer.from(response.patch, "base64").length;
+}
+
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+}
