@@ -51,7 +51,7 @@ export const test = base.extend<Fixtures>({
     });
     if (task.result?.state === "fail")
       say(`${task.name} in ${namespace}\n${await diagnose(bed, namespace, [...groups.values()])}`);
-    if (env.REDIS_HA_KEEP === "1" && task.result?.state === "fail") say(`kept: namespace ${namespace}`);
+    if (env.REDIS_HA_KEEP === "all" && task.result?.state === "fail") say(`kept: namespace ${namespace}`);
     else await remove(bed, namespace);
   },
 });

@@ -21,7 +21,7 @@ const IMAGES = [
   "docker.io/valkey/valkey:9",
 ];
 
-/** REDIS_HA_KEEP=1 leaves the cluster running, so that the next run starts at once. */
+/** REDIS_HA_KEEP=1 leaves the cluster running, so that the next run starts at once; REDIS_HA_KEEP=all also the namespaces of failed tests. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const cluster = env.REDIS_HA_E2E_CLUSTER ?? "e2e";
   await up({ name: cluster, images: IMAGES });
@@ -33,7 +33,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   bed.close();
   project.provide("cluster", cluster);
   return async () => {
-    if (env.REDIS_HA_KEEP !== "1") await down({ name: cluster });
+    if (env.REDIS_HA_KEEP === undefined) await down({ name: cluster });
   };
 }
 
