@@ -39,7 +39,11 @@ export function wantedParameters(one: RedisMember, redisCount: number): Readonly
 
 export const configure: Policy = ({ facts, truth }): Step => {
   if (truth.kind !== "confirmed" || !facts.leading) return NOTHING;
-  const count = redisMembers(facts).filter(({ pod }) => !pod.terminating && !pod.orphan).length;
+  // A pod whose redis has never answered can't replicate yet: counting it would stop the writes of a master whose replicas are all being replaced.
+  // One that fell silent counts on: it may be the master that is cut off.
+  const count = redisMembers(facts).filter(
+    ({ pod, redis }) => !pod.terminating && !pod.orphan && (redis?.state === "up" || redis?.last !== undefined),
+  ).length;
   const actions: Action[] = [];
   for (const one of redisUp(facts)) {
     const wanted = wantedParameters(one, count);
