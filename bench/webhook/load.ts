@@ -50,13 +50,11 @@ class Connection {
       const end = all.indexOf("\r\n\r\n");
       if (end < 0) return;
       const length = /content-length: (\d+)/i.exec(all.toString("latin1", 0, end))?.[1];
-      if (length === undefined) {
-        this.#reject?.(new Error("an answer without a length"));
-        return;
-      }
-      this.#wanted = end + 4 + Number(length);
+      // Without a length: chunked, as Go answers when the answer is not small.
+      this.#wanted = length === undefined ? Number.POSITIVE_INFINITY : end + 4 + Number(length);
     }
-    if (this.#size < this.#wanted) return;
+    const whole = Number.isFinite(this.#wanted) ? this.#size >= this.#wanted : endsChunked(chunk);
+    if (!whole) return;
     const answer = Buffer.concat(this.#parts);
     this.#parts.length = 0;
     this.#size = 0;
@@ -69,6 +67,9 @@ class Connection {
     this.#socket.destroy();
   }
 }
+
+/** No JSON text has this within. */
+const endsChunked = (chunk: Buffer): boolean => chunk.length >= 5 && chunk.toString("latin1", chunk.length - 5) === "0\r\n\r\n";
 
 export interface Outcome {
   readonly count: number;
@@ -114,9 +115,17 @@ export async function drive(target: Target, body: Buffer, connections: number, f
 
 function patchLength(answer: Buffer): number {
   const text = answer.toString();
-  const { response } = JSON.parse(text.slice(text.indexOf("\r\n\r\n") + 4)) as { response: { allowed: boolean; patch?: string } };
+  const body = text.slice(text.indexOf("\r\n\r\n") + 4);
+  const chunked = /transfer-encoding: chunked/i.test(text.slice(0, text.indexOf("\r\n\r\n")));
+  const { response } = JSON.parse(chunked ? dechunk(body) : body) as { response: { allowed: boolean; patch?: string } };
   if (!response.allowed || response.patch === undefined) throw new Error(`no patch: ${text.slice(0, 500)}`);
   return Buffer.from(response.patch, "base64").length;
+}
+
+function dechunk(text: string): string {
+  const size = Number.parseInt(text, 16);
+  const from = text.indexOf("\r\n") + 2;
+  return size === 0 ? "" : text.slice(from, from + size) + dechunk(text.slice(from + size + 2));
 }
 
 export function percentile(sorted: readonly number[], share: number): number {

@@ -6,6 +6,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect } from "node:tls";
+import { parse } from "yaml";
 import { bundle } from "../../scripts/bundle.ts";
 
 export interface Server {
@@ -35,10 +36,21 @@ export async function startOurs(port: number, certs: string, core: string): Prom
     "--log-level=info",
   ];
   // No API server: with the certificate in a directory nothing is asked of it.
-  const env = { ...process.env, NODE_ENV: "production", KUBECONFIG: "/nonexistent" };
+  const env = { ...process.env, ...manifestEnv(), NODE_ENV: "production", KUBECONFIG: "/nonexistent" };
   const ready = async (): Promise<boolean> =>
     (await fetch(`http://127.0.0.1:${port + 1}/readyz`).catch(() => undefined))?.ok === true;
   return await start("redis-ha", [process.execPath, program, "serve", ...flags], port, core, env, ready);
+}
+
+/** What the manifest sets for the process: memory limits of Node and of the C library. */
+function manifestEnv(): Record<string, string> {
+  const manifest = parse(readFileSync(join(import.meta.dirname, "../../manifests/base/deployment.yaml"), "utf8")) as {
+    spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } };
+  };
+  const variables = manifest.spec.template.spec.containers[0]?.env ?? [];
+  return Object.fromEntries(
+    variables.flatMap(({ name, value }) => (/^(NODE|MALLOC)_/.test(name) && value ? [[name, value]] : [])),
+  );
 }
 
 export async function startGo(port: number, certs: string, core: string): Promise<Server> {
@@ -77,7 +89,7 @@ async function start(
   ready: () => Promise<boolean>,
 ): Promise<Server> {
   const startedAt = performance.now();
-  const child: ChildProcess = spawn("taskset", ["-c", core, ...command], { env, stdio: ["ignore", "ignore", "inherit"] });
+  const child: ChildProcess = spawn("taskset", ["-c", core, ...command], { env, stdio: "ignore" });
   while (!(await ready())) {
     if (child.exitCode !== null) throw new Error(`${name} ended`);
     await sleep(2);
