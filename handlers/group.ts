@@ -236,7 +236,8 @@ export class Group {
         this.#password = { key, value: await password(kube, group, settings), readAt: Date.now() };
         this.#secretInDoubt = false;
       }
-      if (source.leading()) {
+      // A group whose pods are all going gets nothing any more: its Service may just have been given back.
+      if (source.leading() && pods.some(({ terminating }) => !terminating)) {
         const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));
         if (created.length > 0) this.#say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
       }
@@ -283,7 +284,8 @@ export class Group {
     log[level]({ ...group, action: action.kind, outcome: result.outcome, reason: REASON.ActFailed }, result.why);
     const now = Date.now();
     if (action.kind === "promote") this.#memory = { ...this.#memory, promoteNotBefore: now + RETRY_MS.promote };
-    if (action.kind === "handover") this.#memory = { ...this.#memory, handoverNotBefore: now + RETRY_MS.handover };
+    const pauses = action.kind === "handover" || action.kind === "adopt" || action.kind === "release";
+    if (pauses) this.#memory = { ...this.#memory, handoverNotBefore: now + RETRY_MS.handover };
     return false;
   }
 

@@ -47,6 +47,8 @@ export const MARK = {
   halted: `${PREFIX}halted`,
   /** On a Service that was taken over (`master-service`): the selector that it had, as JSON. */
   originalSelector: `${PREFIX}original-selector`,
+  /** On a Service that was taken over: "true" where it had publishNotReadyAddresses already. */
+  originalPublish: `${PREFIX}original-publish-not-ready`,
 } as const;
 
 /** Labels that we put on pods and on the objects that we make. */

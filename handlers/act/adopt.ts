@@ -1,19 +1,33 @@
 /** Carries data and role between an injected redis and an un-injected one of the same workload, in both directions, without loss. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { isNotFound } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
+import type { Service } from "../../kube/types.ts";
 import type { Address } from "../../model/facts.ts";
-import { LABEL, MARK } from "../../model/names.ts";
+import { LABEL, MARK, REQUEST } from "../../model/names.ts";
 import type { AdoptAction, CopyAction, ReleaseAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { Link } from "../observe/link.ts";
 import { infoFields } from "../observe/replies.ts";
+import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
 import { cutRepeatedly, untilRouted } from "./cut.ts";
 import { PAUSE_MS } from "./handover.ts";
 import { writeRoute } from "./route.ts";
 import { Stopwatch } from "./timeline.ts";
 
-const EQUAL_MS = 2000;
+/** A copy that is nearly equal needs a few ms to be equal; writes do not wait longer than this, ms. */
+const EQUAL_MS = 1500;
+/** So long after the pause the promotion may still begin, ms: far below PAUSE_MS, by our own clock. */
+const PAUSE_TRUST_MS = 3000;
+/** A command that must not be lost is tried so often. */
+const TRIES = 4;
+const TRY_MS = 500;
+/** The Service is given back within this time, ms, or not at all: the pause still holds then. */
+const GIVE_BACK_MS = 5000;
+const GIVE_BACK_TRY_MS = 1500;
+/** A Service that could not be moved at once is moved by `route` later; the old connections are cut then, ms. */
+const ROUTED_LATE_MS = 60_000;
 
 const linkTo = (context: ActContext, address: Address): Link | undefined =>
   context.links.redisLinkAt(address) ?? context.links.outsiderLinkAt(address)?.link;
@@ -32,85 +46,192 @@ export async function copy(context: ActContext, action: CopyAction): Promise<Act
   }
 }
 
-/** Pauses `from` and waits until `to` has every byte; then `to` is a master of its own. Returns what went wrong, with the pause lifted. */
-async function takeOver(from: Link, to: Link, watch: Stopwatch): Promise<string | undefined> {
+/** One end of a hand-over: its link, and where it listens. */
+interface End {
+  readonly link: Link;
+  readonly address: Address;
+}
+
+/**
+ * Pauses `from` and waits until `to` has every byte; then `to` is a master of its own. Returns what went wrong; then all is as it was before.
+ */
+async function takeOver(context: ActContext, from: End, to: End, watch: Stopwatch): Promise<string | undefined> {
+  const pausedAt = performance.now();
   try {
-    await from.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
+    await from.link.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
     watch.mark("paused");
-    const deadline = performance.now() + EQUAL_MS;
-    for (;;) {
-      const [source, target] = await Promise.all([from.call(["INFO", "replication"]), to.call(["INFO", "replication"])]);
-      const wanted = infoFields(source).get("master_repl_offset");
-      if (wanted !== undefined && wanted === infoFields(target).get("slave_repl_offset")) break;
-      if (performance.now() > deadline) throw new Error(`offsets not equal within ${EQUAL_MS} ms`);
+    while (!(await isEqual(from.link, to.link))) {
+      if (performance.now() - pausedAt > EQUAL_MS) throw new Error(`offsets not equal within ${EQUAL_MS} ms`);
       await sleep(1);
     }
     watch.mark("equal");
-    await to.call(["REPLICAOF", "NO", "ONE"]);
+    // Nothing is awaited from here to the promotion: a stall of ours before this line is seen by our clock, and after it the pause still has seconds.
+    if (performance.now() - pausedAt > PAUSE_TRUST_MS) throw new Error("it took too long after the pause");
+    if (!context.leading()) throw new Error("this replica of the handlers no longer leads");
+  } catch (error) {
+    await persist(from.link, ["CLIENT", "UNPAUSE"]);
+    return messageOf(error);
+  }
+  try {
+    await to.link.call(["REPLICAOF", "NO", "ONE"], TRY_MS);
     watch.mark("promoted");
     return undefined;
   } catch (error) {
-    await from.call(["CLIENT", "UNPAUSE"]).catch(() => undefined);
+    // It may have become a master and only its answer was late.
+    await goBack(from, to);
     return messageOf(error);
   }
 }
 
+/** `to` follows `from` again, and only then writes go on. */
+async function goBack(from: End, to: End): Promise<void> {
+  await persist(to.link, ["REPLICAOF", from.address.ip, String(from.address.port)]);
+  await persist(from.link, ["CLIENT", "UNPAUSE"]);
+}
+
+async function isEqual(from: Link, to: Link): Promise<boolean> {
+  const [source, target] = await Promise.all([from.call(["INFO", "replication"]), to.call(["INFO", "replication"])]);
+  const wanted = infoFields(source).get("master_repl_offset");
+  return wanted !== undefined && wanted === infoFields(target).get("slave_repl_offset");
+}
+
+/** Tries a command that may be repeated a few times; false when it never was answered with a success. */
+async function persist(link: Link, command: readonly string[]): Promise<boolean> {
+  for (let attempt = 0; attempt < TRIES; attempt += 1) {
+    try {
+      await link.call(command, TRY_MS);
+      return true;
+    } catch {
+      await sleep(50 * (attempt + 1));
+    }
+  }
+  return false;
+}
+
 export async function adopt(context: ActContext, action: AdoptAction): Promise<ActResult> {
-  const to = redisLink(context, action.member);
-  const from = context.links.outsiderLinkAt(action.outsider.address)?.link;
-  if (to === undefined || from === undefined) return refused("not connected");
+  const toLink = redisLink(context, action.member);
+  const fromLink = context.links.outsiderLinkAt(action.outsider.address)?.link;
+  if (toLink === undefined || fromLink === undefined) return refused("not connected");
+  const from = { link: fromLink, address: action.outsider.address };
+  const to = { link: toLink, address: addressOf(action.member) };
   const watch = new Stopwatch("handover", "adoption", action.outsider.pod);
-  const problem = await takeOver(from, to, watch);
+  const problem = await takeOver(context, from, to, watch);
   if (problem !== undefined) return failed(`adoption of ${action.outsider.pod}: ${problem}`);
-  const master = addressOf(action.member);
   const password = context.links.password ?? "";
-  await to.call(["CONFIG", "SET", "masterauth", password]).catch(() => undefined);
-  await from.call(["CONFIG", "SET", "masterauth", password]).catch(() => undefined);
-  await from.call(["REPLICAOF", master.ip, String(master.port)]).catch(() => undefined);
-  const info = infoFields(await to.call(["INFO", "replication"]).catch(() => ""));
+  await to.link.call(["CONFIG", "SET", "masterauth", password]).catch(() => undefined);
+  await from.link.call(["CONFIG", "SET", "masterauth", password]).catch(() => undefined);
+  // Nothing is routed before the old one is known to take no more writes.
+  if (!(await persist(from.link, ["REPLICAOF", to.address.ip, String(to.address.port)]))) {
+    await persist(to.link, ["REPLICAOF", from.address.ip, String(from.address.port)]);
+    await persist(from.link, ["REPLICAOF", "NO", "ONE"]);
+    await persist(from.link, ["CLIENT", "UNPAUSE"]);
+    return failed(`adoption of ${action.outsider.pod}: it could not be demoted; it serves as before`);
+  }
+  const info = infoFields(await to.link.call(["INFO", "replication"]).catch(() => ""));
   const routed = await writeRoute(context, action.member.pod, action.epoch, REASON.Adopted, info.get("master_replid") ?? "");
   watch.mark("patched");
-  await cutOff(context, from, master.ip, action.outsider.address.ip, watch);
+  if (routed.outcome !== "done") {
+    // The patch may have arrived, so going back could lose writes: `bootstrap` and `route` go on from here.
+    context.background(cutLate(context, from.link, to.address.ip, from.address.ip));
+    return failed(
+      `${action.member.pod.name} has the data of ${action.outsider.pod}, but the Service was not moved: ${routed.why}`,
+    );
+  }
+  await cutOff(context, from.link, to.address.ip, from.address.ip, watch);
   context.say(
     REASON.Adopted,
     `${action.member.pod.name} took over the data and the role of ${action.outsider.pod}; ${watch.text()}`,
   );
-  return routed.outcome === "failed" ? failed(routed.why) : DONE;
+  return DONE;
 }
 
 /** Gives the Service back its own selector, or, where it is one of ours, points it to the pods of the workload by their labels. */
 export async function release(context: ActContext, action: ReleaseAction): Promise<ActResult> {
-  const from = redisLink(context, action.member);
-  const to = context.links.outsiderLinkAt(action.outsider.address)?.link;
-  const service = context.facts.masterService;
-  if (to === undefined || from === undefined || service === undefined) return refused("not connected");
+  const fromLink = redisLink(context, action.member);
+  const toLink = context.links.outsiderLinkAt(action.outsider.address)?.link;
+  if (toLink === undefined || fromLink === undefined) return refused("not connected");
+  const from = { link: fromLink, address: addressOf(action.member) };
+  const to = { link: toLink, address: action.outsider.address };
   const watch = new Stopwatch("handover", "release", action.member.pod.name);
-  const problem = await takeOver(from, to, watch);
+  const problem = await takeOver(context, from, to, watch);
   if (problem !== undefined) return failed(`release to ${action.outsider.pod}: ${problem}`);
-  const { address } = action.outsider;
-  await to.call(["CONFIG", "SET", "masterauth", ""]).catch(() => undefined);
-  const original = service.originalSelector ?? context.facts.outsiderSelector ?? {};
-  const removed = Object.fromEntries(Object.keys(service.selector).map((key) => [key, null]));
-  const marks = Object.fromEntries(Object.values(MARK).map((key) => [key, null]));
-  try {
-    await context.kube.mergePatch(PATH.services(context.group.namespace, service.name), {
-      metadata: { annotations: marks, ...(service.originalSelector === undefined ? {} : { labels: { [LABEL.cluster]: null } }) },
-      spec: { selector: { ...removed, ...original } },
-    });
-  } catch (error) {
-    context.log.warn({ reason: REASON.ActFailed, err: messageOf(error) }, `Service ${service.name} could not be given back`);
+  // The old one is still a master, but paused: demoted it would end at once, and there were no way back.
+  const unpatched = await giveBack(context);
+  watch.mark("patched");
+  if (unpatched !== undefined) {
+    await goBack(from, to);
+    return failed(`release to ${action.outsider.pod}: the Service could not be given back: ${unpatched}`);
   }
-  await from.call(["REPLICAOF", address.ip, String(address.port)]).catch(() => undefined);
-  await cutOff(context, from, address.ip, addressOf(action.member).ip, watch);
+  await persist(to.link, ["CONFIG", "SET", "masterauth", ""]);
+  await persist(from.link, ["REPLICAOF", to.address.ip, String(to.address.port)]);
+  await cutOff(context, from.link, to.address.ip, from.address.ip, watch);
   context.say(
     REASON.ServiceGivenBack,
-    `${action.outsider.pod} has the data; Service ${service.name} has its old selector; ${watch.text()}`,
+    `${action.outsider.pod} has the data; Service ${context.facts.masterService?.name ?? ""} has its old selector; ${watch.text()}`,
   );
   return DONE;
+}
+
+/** Takes our selector, label and marks off the Service. Returns why it could not be done. */
+async function giveBack(context: ActContext): Promise<string | undefined> {
+  const name = context.facts.masterService?.name;
+  if (name === undefined) return "it does not exist";
+  const path = PATH.services(context.group.namespace, name);
+  const deadline = performance.now() + GIVE_BACK_MS;
+  let original: Original | undefined;
+  for (let attempt = 1; ; attempt += 1) {
+    const timeoutMs = GIVE_BACK_TRY_MS;
+    try {
+      const service = await context.kube.get<Service>(path, { timeoutMs });
+      // Of the first reading: a patch whose answer was lost has taken the marks away.
+      original ??= originalOf(service);
+      await context.kube.mergePatch(path, givenBack(service, original, context.facts.outsiderSelector), { timeoutMs });
+      return undefined;
+    } catch (error) {
+      if (isNotFound(error) || deadline - performance.now() < GIVE_BACK_TRY_MS) return messageOf(error);
+      await sleep(50 * attempt);
+    }
+  }
+}
+
+/** What a Service was like before it was taken over; without a selector: it is one of ours. */
+export interface Original {
+  readonly selector: Readonly<Record<string, string>> | undefined;
+  readonly publishNotReady: boolean;
+}
+
+export function originalOf(service: Service): Original {
+  return {
+    selector: serviceFact(service)?.originalSelector,
+    publishNotReady: service.metadata?.annotations?.[MARK.originalPublish] === "true",
+  };
+}
+
+/** The merge patch that undoes what was done to a Service; one of ours selects the pods of the workload from then on. */
+export function givenBack(service: Service, original: Original, workload: Readonly<Record<string, string>> = {}): object {
+  const { metadata, spec } = service;
+  const none = (keys: readonly string[]): Record<string, null> => Object.fromEntries(keys.map((key) => [key, null]));
+  const adopted = original.selector !== undefined;
+  return {
+    metadata: {
+      resourceVersion: metadata?.resourceVersion,
+      annotations: none([...Object.values(MARK), ...Object.values(REQUEST)]),
+      ...(adopted ? { labels: none([LABEL.cluster]) } : {}),
+    },
+    spec: {
+      selector: { ...none(Object.keys(spec?.selector ?? {})), ...(original.selector ?? workload) },
+      ...(adopted ? { publishNotReadyAddresses: original.publishNotReady } : {}),
+    },
+  };
 }
 
 async function cutOff(context: ActContext, old: Link, to: string, from: string, watch: Stopwatch): Promise<void> {
   await untilRouted(context, to, from);
   watch.mark("routed");
   context.background(cutRepeatedly(old).finally(() => old.call(["CLIENT", "UNPAUSE"]).catch(() => undefined)));
+}
+
+async function cutLate(context: ActContext, old: Link, to: string, from: string): Promise<void> {
+  const moved = await context.endpoints.until((addresses) => addresses.has(to) && !addresses.has(from), ROUTED_LATE_MS);
+  if (moved) await cutRepeatedly(old);
 }

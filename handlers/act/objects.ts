@@ -105,13 +105,14 @@ async function takeOver(kube: Kube, group: GroupId, name: string): Promise<void>
   const service = await kube.get<Service>(path);
   const owner = service.metadata?.labels?.[LABEL.cluster];
   if (owner !== undefined && owner !== group.cluster) throw new Error(`Service ${name} already belongs to the group ${owner}`);
+  const before = service.metadata?.annotations?.[MARK.originalSelector];
   await kube.mergePatch(path, {
     metadata: {
       resourceVersion: service.metadata?.resourceVersion,
       labels: { [LABEL.cluster]: group.cluster },
       annotations: {
-        [MARK.originalSelector]:
-          service.metadata?.annotations?.[MARK.originalSelector] ?? JSON.stringify(service.spec?.selector ?? {}),
+        [MARK.originalSelector]: before ?? JSON.stringify(service.spec?.selector ?? {}),
+        ...(before === undefined && service.spec?.publishNotReadyAddresses === true ? { [MARK.originalPublish]: "true" } : {}),
       },
     },
   });

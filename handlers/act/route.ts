@@ -75,7 +75,8 @@ export async function writeRoute(
             resourceVersion: service.resourceVersion,
             annotations: { [MARK.master]: JSON.stringify(record), [MARK.history]: JSON.stringify(history) },
           },
-          spec: { selector: selectorPatch(group.cluster, pod.instance, service.selector) },
+          // A Service that was taken over leads to the new master before its pod is Ready, like ours (law 4).
+          spec: { selector: selectorPatch(group.cluster, pod.instance, service.selector), publishNotReadyAddresses: true },
         },
         { timeoutMs: TRY_MS },
       );

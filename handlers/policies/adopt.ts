@@ -4,6 +4,7 @@
  */
 import type { OutsiderFact } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
+import { CAUGHT_UP_BYTES } from "./marks.ts";
 import { NOTHING, type Policy, type Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
 import { addressOf, highestEpoch, nameOf, type RedisMember, redisMembers, redisUp, sameAddress } from "./view.ts";
@@ -12,12 +13,13 @@ const copied = ({ redis }: Pick<RedisMember, "redis">, source: { ip: string; por
   redis.role === "replica" && sameAddress(redis.master, source) && redis.linkUp && !redis.syncing && !redis.loading;
 
 /** Before the bootstrap: an un-injected redis of the same workload is still there. Nobody else becomes master while that is so. */
-export const adopt: Policy = ({ facts, truth }): Step => {
+export const adopt: Policy = ({ facts, truth, memory }): Step => {
   const record = facts.masterService?.record;
   if (!facts.leading || facts.masterService === undefined || facts.outsiders.length === 0) return NOTHING;
   if (truth.kind === "confirmed" || (record !== undefined && record.reason !== CLAIMED)) return NOTHING;
   const source = predecessor(facts.outsiders);
   if (source === undefined) return NOTHING;
+  if (source.redis.state === "unknown") return { actions: [], state: "waiting", stop: true };
   if (source.redis.state !== "up") {
     return wait(
       `${source.pod} (${source.address.ip}), which runs without redis-ha and may hold the data, does not answer${source.redis.state === "denied" ? ": another password than the group's; use redis-ha.io/auth: secret:<name>/<key> with its own, or none" : ""}`,
@@ -36,6 +38,9 @@ export const adopt: Policy = ({ facts, truth }): Step => {
       : [{ kind: "copy" as const, from: source.address, to, message }];
     return { actions, notices: [{ reason: REASON.Adopting, message }], state: "waiting", stop: true };
   }
+  // The hand-over holds writes back: not for one that is far behind, and not again at once.
+  if (source.redis.offset - newcomer.redis.offset > CAUGHT_UP_BYTES || facts.at < memory.handoverNotBefore)
+    return { actions: [], state: "waiting", stop: true };
   return {
     actions: [{ kind: "adopt", member: newcomer.member, outsider: source, epoch: highestEpoch(facts) }],
     state: "handover",
@@ -50,13 +55,15 @@ function predecessor(outsiders: readonly OutsiderFact[]): OutsiderFact | undefin
 }
 
 /** The annotation was removed: the last injected pod goes, and an un-injected one of the same workload is there to take the data. */
-export const release: Policy = ({ facts, truth }): Step => {
+export const release: Policy = ({ facts, truth, memory }): Step => {
   if (!facts.leading || truth.kind !== "confirmed" || !truth.member.pod.terminating || facts.outsiders.length === 0)
     return NOTHING;
   if (redisMembers(facts).some(({ pod }) => !pod.terminating && !pod.orphan)) return NOTHING;
   const heir = [...facts.outsiders].filter(({ terminating }) => !terminating).sort((a, b) => a.createdAt - b.createdAt)[0];
   if (heir === undefined || heir.redis.state !== "up") return NOTHING;
   if (copied({ redis: heir.redis }, truth.address)) {
+    const early = truth.redis.offset - heir.redis.offset > CAUGHT_UP_BYTES || facts.at < memory.handoverNotBefore;
+    if (early) return { actions: [], state: "handover", stop: true };
     return { actions: [{ kind: "release", member: truth.member, outsider: heir }], state: "handover", stop: true };
   }
   if (heir.redis.role === "master" && heir.redis.keys > truth.redis.keys) return NOTHING; // not empty: not ours to overwrite

@@ -17,6 +17,8 @@ export const route: Policy = ({ facts, truth, memory }): Step => {
   const { pod } = truth.member;
   const selected = service.selector[LABEL.instance];
   const record = service.record;
+  // No record and nobody who stays: the Service was just given back (`release`), and this handler does not know it yet.
+  if (record === undefined && facts.members.every((member) => member.pod.terminating || !member.pod.hasRedis)) return NOTHING;
   const routed = selected === pod.instance;
   const recorded =
     record !== undefined &&
