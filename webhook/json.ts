@@ -41,8 +41,15 @@ export function objects(value: unknown): readonly { readonly index: number; read
   });
 }
 
+/** The first object of a list that has this name. A plain loop: it is asked for every variable that is injected. */
 export function named(value: unknown, name: string): { readonly index: number; readonly object: JsonObject } | undefined {
-  return objects(value).find(({ object }) => field(object, "name") === name);
+  const list = asArray(value);
+  if (list === undefined) return undefined;
+  for (let index = 0; index < list.length; index += 1) {
+    const object = asObject(list[index]);
+    if (object !== undefined && field(object, "name") === name) return { index, object };
+  }
+  return undefined;
 }
 
 /** A list of strings such as a command; undefined when absent or empty. */

@@ -12,8 +12,12 @@ export type Path = readonly (string | number)[];
 
 /** A JSON pointer: `/` in a key is `~1`, `~` is `~0`. */
 export function pointer(path: Path): string {
-  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+  let text = "";
+  for (const part of path) text += `/${typeof part === "string" && /[~/]/.test(part) ? escaped(part) : part}`;
+  return text;
 }
+
+const escaped = (part: string): string => part.replaceAll("~", "~0").replaceAll("/", "~1");
 
 export class Patch {
   readonly operations: Operation[] = [];
