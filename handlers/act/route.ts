@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isConflict, isNotFound, KubeError } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { Service } from "../../kube/types.ts";
-import type { MasterRecord, PodFact, ServiceFact } from "../../model/facts.ts";
-import { LABEL, MARK } from "../../model/names.ts";
+import type { GroupFacts, MasterRecord, PodFact, ServiceFact } from "../../model/facts.ts";
+import { LABEL, MARK, REQUEST } from "../../model/names.ts";
 import type { RouteAction } from "../../model/plan.ts";
 import type { Reason } from "../../model/reasons.ts";
 import { CLAIMED } from "../policies/route.ts";
@@ -42,6 +42,16 @@ export function selectorPatch(
   return { ...Object.fromEntries(removed.map((key) => [key, null])), [LABEL.cluster]: cluster, [LABEL.instance]: instance };
 }
 
+/**
+ * A change of master answers a request for a handover, unless that names another pod. Removed with the very patch that moves the Service, whoever of the
+ * handlers writes it: so nobody ever sees the new master beside the old request, which would move it once more.
+ */
+function answers(facts: GroupFacts, service: ServiceFact, master: PodFact): boolean {
+  const asked = service.requests.handover;
+  if (asked === undefined || service.record === undefined || service.record.uid === master.uid) return false;
+  return !facts.members.some(({ pod }) => pod.name === asked && pod.uid !== master.uid);
+}
+
 /** Writes selector and record onto the Service as it is now. Refused when the Service already records a higher epoch. */
 export async function writeRoute(
   context: ActContext,
@@ -73,7 +83,11 @@ export async function writeRoute(
         {
           metadata: {
             resourceVersion: service.resourceVersion,
-            annotations: { [MARK.master]: JSON.stringify(record), [MARK.history]: JSON.stringify(history) },
+            annotations: {
+              [MARK.master]: JSON.stringify(record),
+              [MARK.history]: JSON.stringify(history),
+              ...(answers(facts, service, pod) ? { [REQUEST.handover]: null } : {}),
+            },
           },
           // A Service that was taken over leads to the new master before its pod is Ready, like ours (law 4).
           spec: { selector: selectorPatch(group.cluster, pod.instance, service.selector), publishNotReadyAddresses: true },

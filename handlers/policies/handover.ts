@@ -4,21 +4,31 @@ import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { handoverCandidates } from "./successor.ts";
 import { addressOf, highestEpoch, majority, monitoring, nameOf, type RedisMember, redisUp, sentinelElecting } from "./view.ts";
 
+/**
+ * What a person asks for on the Service. It counts only while the Service as we see it records the present master: a watch that is behind still shows
+ * the request of the handover that was done a moment ago, and a second one would follow the first.
+ */
+function request({ facts, truth }: Context): string | undefined {
+  const service = facts.masterService;
+  return truth.kind === "confirmed" && service?.record?.uid === truth.member.pod.uid ? service.requests.handover : undefined;
+}
+
 /** Why the master should go, in words, or undefined when it may stay. */
-function cause({ facts, truth }: Context): string | undefined {
+function cause(context: Context): string | undefined {
+  const { truth } = context;
   if (truth.kind !== "confirmed") return undefined;
   const { pod } = truth.member;
   if (pod.orphan) return `pod ${pod.name} was deleted by force while its redis still runs`;
   if (pod.terminating) return `pod ${pod.name} is being deleted`;
-  const asked = facts.masterService?.requests.handover;
-  if (asked !== undefined) return "a person asked for it";
+  if (request(context) !== undefined) return "a person asked for it";
   if (pod.nodeGoing) return `node ${pod.node ?? "?"} is cordoned`;
   return undefined;
 }
 
 /** A request names a pod, or says anything else for "choose one". */
-function askedFor({ facts }: Context, candidates: readonly RedisMember[]): RedisMember[] | string {
-  const asked = facts.masterService?.requests.handover;
+function askedFor(context: Context, candidates: readonly RedisMember[]): RedisMember[] | string {
+  const { facts } = context;
+  const asked = request(context);
   const named = asked === undefined ? undefined : facts.members.find(({ pod }) => pod.name === asked);
   if (named === undefined) return [...candidates];
   const fit = candidates.filter(({ member }) => member === named);
@@ -30,7 +40,7 @@ export const handover: Policy = (context): Step => {
   const { facts, truth, memory } = context;
   const why = cause(context);
   if (truth.kind !== "confirmed" || why === undefined || !facts.leading) return NOTHING;
-  const asked = facts.masterService?.requests.handover;
+  const asked = request(context);
   if (asked !== undefined && asked === truth.member.pod.name) {
     return { actions: [{ kind: "mark-service", halted: facts.masterService?.halted, clearRequests: ["handover"] }] };
   }

@@ -48,6 +48,7 @@ test("a person asks for a handover by an annotation on the Service", async ({ be
     await bed.kubectl(["-n", space.namespace, "annotate", "service", "cache-master", "redis-ha.io/handover=any"]);
   });
   expect(asked.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
+  expect(await group.history(), "one handover, not one after the other").toHaveLength(1);
   expect((await group.service()).metadata?.annotations).not.toHaveProperty("redis-ha.io/handover");
   expect((await verdict(group)).missing).toBe(0);
 });
