@@ -10,7 +10,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{unit,scenarios,simulation}/**/*.test.ts"],
+          include: ["test/{unit,scenarios,simulation,cluster}/**/*.test.ts"],
           testTimeout: 20_000,
         },
       },
