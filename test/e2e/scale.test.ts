@@ -24,7 +24,9 @@ test("kubectl scale 3 → 5 → 3 under traffic: new replicas attach by themselv
   await scale(3);
   const smaller = await waitUntil("a group of 3", 90_000, async () => await group.whole({ replicas: 2, sentinels: 3 }));
   const window = await space.client.window();
-  say(`scale: gap ${window.gapMs} ms, errors ${JSON.stringify(window.errors)}, master ${master} → ${smaller.master}`);
+  say(
+    `scale: gap ${window.gapMs} ms at ${window.gapStartedAt} (client stood still: ${window.stallMs} ms), errors ${JSON.stringify(window.errors)}, master ${master} → ${smaller.master}`,
+  );
   expect(window.gapMs).toBeLessThan(GAP_MS);
   if (smaller.master !== master) expect((await group.history())[0]?.pod).toBe(master);
   expect((await verdict(group)).missing).toBe(0);
