@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isNotFound } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
-import type { Service } from "../../kube/types.ts";
+import type { EndpointSlice, Service } from "../../kube/types.ts";
 import type { Address } from "../../model/facts.ts";
 import { LABEL, MARK, REQUEST } from "../../model/names.ts";
 import type { AdoptAction, CopyAction, ReleaseAction } from "../../model/plan.ts";
@@ -11,7 +11,7 @@ import type { Link } from "../observe/link.ts";
 import { infoFields } from "../observe/replies.ts";
 import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
-import { cutRepeatedly, untilRouted } from "./cut.ts";
+import { cutRepeatedly, PROXY_LAG_MS, untilRouted } from "./cut.ts";
 import { PAUSE_MS } from "./handover.ts";
 import { writeRoute } from "./route.ts";
 import { Stopwatch } from "./timeline.ts";
@@ -26,6 +26,9 @@ const TRY_MS = 500;
 /** The Service is given back within this time, ms, or not at all: the pause still holds then. */
 const GIVE_BACK_MS = 5000;
 const GIVE_BACK_TRY_MS = 1500;
+/** How long, and how often, it is asked whether the Service leads to the plain pod, ms. */
+const GIVEN_BACK_MS = 2000;
+const GIVEN_BACK_POLL_MS = 50;
 /** A Service that could not be moved at once is moved by `route` later; the old connections are cut then, ms. */
 const ROUTED_LATE_MS = 60_000;
 
@@ -164,7 +167,9 @@ export async function release(context: ActContext, action: ReleaseAction): Promi
   }
   await persist(to.link, ["CONFIG", "SET", "masterauth", ""]);
   await persist(from.link, ["REPLICAOF", to.address.ip, String(to.address.port)]);
-  await cutOff(context, from.link, to.address.ip, from.address.ip, watch);
+  await untilGivenBack(context, to.address.ip, from.address.ip);
+  watch.mark("routed");
+  context.background(cut(from.link));
   context.say(
     REASON.ServiceGivenBack,
     `${action.outsider.pod} has the data; Service ${context.facts.masterService?.name ?? ""} has its old selector; ${watch.text()}`,
@@ -225,11 +230,30 @@ export function givenBack(service: Service, original: Original, workload: Readon
   };
 }
 
+/** Without our label the Service and its EndpointSlices are not watched any more: they are asked for. */
+async function untilGivenBack(context: ActContext, to: string, from: string): Promise<void> {
+  const name = context.facts.masterService?.name ?? "";
+  const query = { labelSelector: `kubernetes.io/service-name=${name}` };
+  const deadline = performance.now() + GIVEN_BACK_MS;
+  while (performance.now() < deadline) {
+    const slices = await context.kube
+      .list<EndpointSlice>(PATH.endpointSlices(context.group.namespace), { query, timeoutMs: GIVE_BACK_TRY_MS })
+      .catch(() => undefined);
+    const addresses = new Set(slices?.items.flatMap(({ endpoints }) => endpoints ?? []).flatMap((one) => one.addresses));
+    if (addresses.has(to) && !addresses.has(from)) break;
+    await sleep(GIVEN_BACK_POLL_MS);
+  }
+  await sleep(PROXY_LAG_MS);
+}
+
 async function cutOff(context: ActContext, old: Link, to: string, from: string, watch: Stopwatch): Promise<void> {
   await untilRouted(context, to, from);
   watch.mark("routed");
-  context.background(cutRepeatedly(old).finally(() => old.call(["CLIENT", "UNPAUSE"]).catch(() => undefined)));
+  context.background(cut(old));
 }
+
+const cut = (old: Link): Promise<unknown> =>
+  cutRepeatedly(old).finally(() => old.call(["CLIENT", "UNPAUSE"]).catch(() => undefined));
 
 async function cutLate(context: ActContext, old: Link, to: string, from: string): Promise<void> {
   const moved = await context.endpoints.until((addresses) => addresses.has(to) && !addresses.has(from), ROUTED_LATE_MS);

@@ -73,6 +73,11 @@ class Api {
     return { metadata: { name: "legacy", uid: "s", resourceVersion: "1", annotations }, spec: { selector } };
   }
 
+  /** The EndpointSlices: at once as the new selector says. */
+  async list(): Promise<unknown> {
+    return { items: [{ endpoints: [{ addresses: ["10.0.0.6"] }] }] };
+  }
+
   async mergePatch(_: string, body: object): Promise<unknown> {
     this.onPatch();
     if (this.faults > 0) {
