@@ -1,8 +1,11 @@
 import { defineConfig } from "vitest/config";
 
+/** Tests that start the real server as a process and take minutes. */
+const PROCESSES = "test/unit/**/process.test.ts";
+
 /**
  * The test projects; `npm test` runs them in this order (scripts/test.ts). One alone: `npx vitest run --project unit`.
- * unit: no process and no network beyond this machine's loopback. boot: the scripts with real servers. cluster: everything, on real Kubernetes.
+ * unit: seconds, nothing beyond this machine's loopback. process: the server under load. boot: the scripts with real servers. cluster: everything, on real Kubernetes.
  */
 export default defineConfig({
   test: {
@@ -11,7 +14,14 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/{unit,scenarios,simulation,cluster}/**/*.test.ts"],
+          exclude: [PROCESSES],
           testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "process",
+          include: [PROCESSES],
         },
       },
       "test/boot/vitest.config.ts",

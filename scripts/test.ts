@@ -29,6 +29,7 @@ const STAGES: Readonly<Record<string, Stage>> = {
   lint: { what: "Biome on all files", limitMinutes: 5, run: program(["@biomejs/biome/bin/biome", "check", "."]) },
   types: { what: "the TypeScript compiler", limitMinutes: 5, run: program(["typescript/bin/tsc", "--noEmit"]) },
   unit: { what: "unit tests, scenarios, simulation", limitMinutes: 10, run: vitest("unit", "default") },
+  process: { what: "the server as a process, under load", limitMinutes: 10, run: vitest("process", "verbose") },
   boot: { what: "the boot scripts with real servers", limitMinutes: 20, run: vitest("boot", "verbose") },
   cluster: { what: "everything on a real Kubernetes cluster", limitMinutes: 60, run: vitest("cluster", "verbose") },
 };
