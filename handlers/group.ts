@@ -131,7 +131,7 @@ export class Group {
 
   /** How long nothing happens unless an event wakes the loop. */
   #pauseMs(): number {
-    if (this.#hint !== undefined) return BUSY_MS;
+    if (this.#hint !== undefined || this.#plan?.state === "handover") return BUSY_MS;
     const { promoteNotBefore, handoverNotBefore } = this.#memory;
     const retries = [promoteNotBefore, handoverNotBefore].map((at) => at - Date.now()).filter((wait) => wait > 0);
     return Math.min(BACKSTOP_MS, ...retries);
@@ -201,6 +201,7 @@ export class Group {
       members,
       ...outsiders,
       masterService,
+      endpointsQuietMs: source.endpoints.quietMs(),
       hint: this.#hint === undefined ? undefined : { address: this.#hint.address, ageMs: at - this.#hint.at },
       epochHeard: this.#epochHeard,
     };

@@ -28,6 +28,8 @@ export interface PodFact {
   /** hash of the pod template it came from; "" when unknown */
   readonly revision: string;
   readonly terminating: boolean;
+  /** how long the kubelet gives it to end, ms */
+  readonly graceMs: number;
   /** phase Succeeded or Failed: its processes will not come back */
   readonly ended: boolean;
   /** the pod object is gone, but we still hold a connection to its redis (forced deletion) */
@@ -199,6 +201,8 @@ export interface GroupFacts {
   /** undefined: does not exist (or is not yet known) */
   readonly masterService: ServiceFact | undefined;
   readonly hint: PromotionHint | undefined;
+  /** ms since an endpoint of one of the group's Services last changed, as far as we saw */
+  readonly endpointsQuietMs: number;
   /** highest epoch heard of from any sentinel */
   readonly epochHeard: number;
 }

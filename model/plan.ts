@@ -221,6 +221,8 @@ export interface Memory {
   readonly forgotAt: number;
   /** a handover that failed is not tried again before this time */
   readonly handoverNotBefore: number;
+  /** since when the present master is to hand over; undefined while it may stay */
+  readonly handoverWantedSince: number | undefined;
   /** slots that were written onto pods lately, by pod uid: the watch may not show them yet, and nobody may get one of them twice */
   readonly slotsGiven: ReadonlyMap<string, { readonly slot: number; readonly at: number }>;
   /** the master before the present one */

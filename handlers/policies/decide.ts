@@ -48,6 +48,7 @@ export function freshMemory(at: number): Memory {
     ghostSince: new Map(),
     forgotAt: 0,
     handoverNotBefore: 0,
+    handoverWantedSince: undefined,
     slotsGiven: new Map(),
     previous: undefined,
     unpausedFor: undefined,

@@ -33,6 +33,7 @@ export function podFact(pod: Pod, nodeGoing: (node: string) => boolean): PodFact
     createdAt: pod.metadata?.creationTimestamp === undefined ? 0 : new Date(pod.metadata.creationTimestamp).getTime(),
     revision: labels["pod-template-hash"] ?? labels["controller-revision-hash"] ?? "",
     terminating: pod.metadata?.deletionTimestamp !== undefined,
+    graceMs: (pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000,
     ended: phase === "Succeeded" || phase === "Failed",
     orphan: false,
     containerEnded:

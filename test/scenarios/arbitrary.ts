@@ -124,6 +124,7 @@ function podOf(name: string, uid: string): fc.Arbitrary<PodFact> {
     createdAt: fc.integer({ min: START - 100_000, max: START }),
     revision: fc.constantFrom("1", "2", ""),
     terminating: rarely,
+    graceMs: fc.constantFrom(0, 30_000),
     ended: rarely,
     orphan: rarely,
     containerEnded: rarely,
@@ -199,6 +200,7 @@ export const facts: fc.Arbitrary<GroupFacts> = fc.subarray(NAMES, { minLength: 1
     members: fc.tuple(...names.map(memberOf)),
     outsiders: fc.constant([]),
     outsiderSelector: fc.constant(undefined),
+    endpointsQuietMs: fc.constantFrom(0, 2000, Number.POSITIVE_INFINITY),
     masterService: fc.option(service, { nil: undefined, freq: 9 }),
     hint: fc.option(fc.record({ address, ageMs: fc.nat(3000) }), { nil: undefined, freq: 1 }),
     epochHeard: epoch,
@@ -207,6 +209,7 @@ export const facts: fc.Arbitrary<GroupFacts> = fc.subarray(NAMES, { minLength: 1
 
 export const memory: fc.Arbitrary<Memory> = fc.record({
   slotsGiven: fc.constant(new Map()),
+  handoverWantedSince: fc.constantFrom(undefined, START - 5000),
   previous: fc.constant(undefined),
   unpausedFor: fc.constant(undefined),
   master: fc.option(

@@ -50,6 +50,8 @@ export interface Situation {
   readonly outside?: Outside;
   readonly hint?: string | null;
   readonly epochHeard?: number;
+  /** ms since an endpoint of the group last changed; absent: for ever */
+  readonly quietMs?: number;
 }
 
 /** `250ms`, `12s`, `2m` as ms; a bare number is ms. */
@@ -143,6 +145,7 @@ export function expand(situation: Situation): GroupFacts {
     members,
     outsiders: Object.entries(situation.outside ?? {}).map(([name, line]) => outsiderOf(name, line, group, pods)),
     outsiderSelector: undefined,
+    endpointsQuietMs: situation.quietMs ?? Number.POSITIVE_INFINITY,
     masterService: situation.service == null ? undefined : serviceOf(situation.service, pods),
     hint: hintOf(situation.hint),
     epochHeard: situation.epochHeard ?? 0,
@@ -178,6 +181,8 @@ function podOf(
     createdAt: START - 3_600_000 + (words.time("created") ?? 0),
     revision: words.text("revision") ?? "1",
     terminating: words.has("terminating"),
+    // Short unless said: most scenarios are not about the second that kube-proxy takes.
+    graceMs: ms(words.text("grace") ?? "5s"),
     ended: words.has("ended"),
     orphan: words.has("orphan"),
     containerEnded: words.has("container-ended"),
