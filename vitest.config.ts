@@ -9,6 +9,8 @@ const PROCESSES = "test/unit/**/process.test.ts";
  */
 export default defineConfig({
   test: {
+    // Most unit tests wait more than they compute. The other projects set this to one at a time.
+    maxWorkers: 3,
     projects: [
       {
         test: {
@@ -22,6 +24,7 @@ export default defineConfig({
         test: {
           name: "process",
           include: [PROCESSES],
+          fileParallelism: false,
         },
       },
       "test/boot/vitest.config.ts",
