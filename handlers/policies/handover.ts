@@ -41,7 +41,7 @@ function askedFor(context: Context, candidates: readonly RedisMember[]): RedisMe
  * move waits until our own endpoints have been still for that time, and not for ever (ADR 0008).
  */
 const PROXY_PERIOD_MS = 1100;
-const CALM_PATIENCE_MS = 3000;
+const CALM_PATIENCE_MS = 5000;
 /** A pod with less time to live than this can't wait, ms. */
 const GRACE_TO_WAIT_MS = 10_000;
 
