@@ -50,7 +50,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     what: "kubectl drain of the master's node",
     kind: "planned",
     clientElsewhere: true,
-    make: async ({ group, node, pod }) => {
+    make: async ({ group, node }) => {
       await group.bed.kubectl(["cordon", node]);
       await group.bed.kubectl(
         [
@@ -63,7 +63,6 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
         ],
         { allowFailure: true },
       );
-      void pod;
     },
     undo: async ({ group, node }) => {
       await group.bed.kubectl(["uncordon", node]);

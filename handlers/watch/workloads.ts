@@ -2,8 +2,9 @@
 import type { Kube } from "../../kube/client.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { Deployment, ObjectRef, Pod, ReplicaSet, Service } from "../../kube/types.ts";
-import { LABEL, MARK, REDIS_PORT } from "../../model/names.ts";
+import { LABEL, REDIS_PORT } from "../../model/names.ts";
 import type { OutsiderPod } from "../observe/group-links.ts";
+import { serviceFact } from "./service-fact.ts";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -57,8 +58,9 @@ export class WorkloadRefs {
       if (selector !== undefined && !selectors.some((one) => asText(one) === asText(selector))) selectors.push(selector);
     }
     const own = selectors[0];
-    const original = originalSelector(service);
-    if (original !== undefined) selectors.push(original);
+    const original = service === undefined ? undefined : serviceFact(service)?.originalSelector;
+    // An empty selector would list every pod of the namespace.
+    if (original !== undefined && Object.keys(original).length > 0) selectors.push(original);
     const found = new Map<string, OutsiderPod>();
     for (const selector of selectors) {
       const list = await this.#kube.list<Pod>(PATH.pods(namespace), { query: { labelSelector: asText(selector) } });
@@ -109,19 +111,6 @@ const asText = (selector: Labels): string =>
     .map(([key, value]) => `${key}=${value}`)
     .sort()
     .join(",");
-
-function originalSelector(service: Service | undefined): Labels | undefined {
-  const text = service?.metadata?.annotations?.[MARK.originalSelector];
-  if (text === undefined) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null) return undefined;
-    const pairs = Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === "string");
-    return pairs.length === 0 ? undefined : Object.fromEntries(pairs);
-  } catch {
-    return undefined;
-  }
-}
 
 /** An un-injected pod that runs; its redis is expected at the first declared port, else at 6379. */
 function outsiderOf(pod: Pod): OutsiderPod | undefined {
