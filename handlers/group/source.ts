@@ -1,0 +1,45 @@
+/** What a group's loop is made of: the interfaces between it, the watches, and whoever looks at it. */
+import type { Kube } from "../../kube/client.ts";
+import type { ObjectRef } from "../../kube/types.ts";
+import type { GroupFacts, GroupId, PodFact, ServiceFact } from "../../model/facts.ts";
+import type { Plan } from "../../model/plan.ts";
+import type { GroupSettings } from "../../model/settings.ts";
+import type { Logger } from "../../report/log.ts";
+import type { Metrics } from "../../report/metrics.ts";
+import type { Reporter } from "../../report/report.ts";
+import type { Endpoints } from "../act/context.ts";
+import type { Timeline } from "../act/timeline.ts";
+import type { OutsiderPod } from "../observe/group-links.ts";
+
+/** What the group's loop asks of the watches. */
+export interface GroupSource {
+  pods(): PodFact[];
+  /** the master Service; undefined: does not exist */
+  masterService(name: string): ServiceFact | undefined;
+  serviceExists(name: string): boolean;
+  /** un-injected pods of the same workloads, and the labels that those workloads select by */
+  outsiders(): Promise<{ pods: OutsiderPod[]; selector: Readonly<Record<string, string>> | undefined }>;
+  settings(): GroupSettings;
+  leading(): boolean;
+  readonly endpoints: Endpoints;
+  /** objects that get the group's Events besides the master Service */
+  involved(): ObjectRef[];
+  masterServiceName(): string;
+}
+
+export interface GroupOptions {
+  readonly kube: Kube;
+  readonly group: GroupId;
+  readonly source: GroupSource;
+  readonly reporter: Reporter;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** A group as its loop sees it, for the admin port. */
+export interface GroupView {
+  readonly group: GroupId;
+  readonly plan: Plan | undefined;
+  readonly facts: GroupFacts | undefined;
+  readonly timelines: readonly Timeline[];
+}
