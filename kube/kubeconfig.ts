@@ -81,7 +81,8 @@ function find<Key extends "clusters" | "users" | "contexts">(
     const value = items.find((item) => item.name === name);
     if (value) return { file, value };
   }
-  throw new Error(`the kubeconfig has no entry "${name}" in ${key}`);
+  const known = parsed.flatMap(({ config }) => (config[key] ?? []).map((item) => item.name)).join(", ");
+  throw new Error(`the kubeconfig has no entry "${name}" in ${key}; it has ${known === "" ? "none" : known}`);
 }
 
 async function credentials(

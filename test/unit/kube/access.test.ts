@@ -55,6 +55,10 @@ describe("inClusterAccess", () => {
 });
 
 describe("kubeconfigAccess", () => {
+  test("an unknown context: the error names those that there are", () => {
+    expect(() => kubeconfigAccess([config("{token: abc}")], "mian")).toThrow('no entry "mian" in contexts; it has main, other');
+  });
+
   test("client certificate in the file, and in files beside it", async () => {
     const inline = kubeconfigAccess([config(`{client-certificate-data: ${b64("CERT")}, client-key-data: ${b64("KEY")}}`)]);
     expect(inline.server).toBe("https://api.example:6443");
