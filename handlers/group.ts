@@ -22,6 +22,8 @@ export type { GroupOptions, GroupSource, GroupView } from "./group/source.ts";
 const BACKSTOP_MS = 1000;
 /** While something is under way that no event announces (a candidate's role, a link coming up), ms. */
 const BUSY_MS = 20;
+/** A planned hand-over that waits for the proxies looks again after this time at most, ms. */
+const HANDOVER_MS = 200;
 const TIMELINES = 20;
 
 export class Group {
@@ -106,7 +108,8 @@ export class Group {
   /** How long nothing happens unless an event wakes the loop. */
   #pauseMs(): number {
     const now = Date.now();
-    if (this.#news.hint(now) !== undefined || this.#plan?.state === "handover") return BUSY_MS;
+    if (this.#news.hint(now) !== undefined) return BUSY_MS;
+    if (this.#plan?.state === "handover") return Math.max(BUSY_MS, Math.min(HANDOVER_MS, this.#options.source.proxiesFreeInMs()));
     const { promoteNotBefore, handoverNotBefore } = this.#memory;
     const retries = [promoteNotBefore, handoverNotBefore].map((at) => at - now).filter((wait) => wait > 0);
     return Math.min(BACKSTOP_MS, ...retries);
@@ -175,7 +178,7 @@ export class Group {
       members,
       ...outsiders,
       masterService,
-      endpointsQuietMs: source.endpoints.quietMs(),
+      proxiesFreeInMs: source.proxiesFreeInMs(),
       hint: this.#news.hint(at),
       epochHeard: this.#news.epochHeard,
     };

@@ -14,6 +14,7 @@ import type { Reporter } from "../report/report.ts";
 import { Group, type GroupSource, type GroupView } from "./group.ts";
 import { EndpointsView } from "./watch/endpoints.ts";
 import { podFact } from "./watch/pod-fact.ts";
+import { watchProxies } from "./watch/proxies.ts";
 import { serviceFact } from "./watch/service-fact.ts";
 import { watchUninjected } from "./watch/uninjected.ts";
 import { WorkloadRefs } from "./watch/workloads.ts";
@@ -90,6 +91,12 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     onEvent: (_, slice) => wakeOwner(slice)?.endpoints.changed(),
     onRestart: restarted("EndpointSlice"),
   });
+  const proxies = watchProxies({
+    kube,
+    log,
+    ...(inNamespace === undefined ? {} : { namespace: inNamespace }),
+    onRestart: restarted("ProxyEndpointSlice"),
+  });
   const nodes =
     inNamespace === undefined
       ? watchObjects<Node>({ kube, log, path: PATH.nodes(), onEvent: wakeAll, onRestart: restarted("Node") })
@@ -150,6 +157,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
       settings,
       leading,
       endpoints,
+      proxiesFreeInMs: () => proxies.freeInMs(),
       masterServiceName: master,
       masterService: (name) => {
         const found = service(name);
@@ -214,7 +222,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     stop: async () => {
       clearInterval(housekeeping);
       for (const { group } of entries.values()) group.stop();
-      for (const watch of [pods, services, slices, nodes]) watch?.stop();
+      for (const watch of [pods, services, slices, proxies, nodes]) watch?.stop();
       await uninjected.stop();
       await electing.stop();
     },

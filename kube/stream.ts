@@ -6,6 +6,8 @@ import type { Transport } from "./transport.ts";
 export interface LineStream {
   /** Path and query. */
   path: string;
+  /** For another form of the objects. Default JSON of the whole. */
+  accept?: string;
   onLine: (line: string) => void;
   /** The head of the answer is there. */
   onOpen?: () => void;
@@ -23,6 +25,7 @@ export async function streamLines(transport: Transport, stream: LineStream): Pro
     path: stream.path,
     timeoutMs: stream.openMs ?? 5000,
     signal: stream.signal,
+    ...(stream.accept === undefined ? {} : { headers: { accept: stream.accept } }),
   });
   message.setEncoding("utf8");
   const status = message.statusCode ?? 0;

@@ -201,8 +201,8 @@ export interface GroupFacts {
   /** undefined: does not exist (or is not yet known) */
   readonly masterService: ServiceFact | undefined;
   readonly hint: PromotionHint | undefined;
-  /** ms since an endpoint of one of the group's Services last changed, as far as we saw */
-  readonly endpointsQuietMs: number;
+  /** in how many ms kube-proxy takes up a change of endpoints at once, as far as we saw what keeps it busy; 0: now */
+  readonly proxiesFreeInMs: number;
   /** highest epoch heard of from any sentinel */
   readonly epochHeard: number;
 }

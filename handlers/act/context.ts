@@ -10,8 +10,6 @@ import type { Timeline } from "./timeline.ts";
 export interface Endpoints {
   /** addresses behind the master Service now, as the EndpointSlice watch tells; undefined before the first slice is seen */
   addresses(): ReadonlySet<string> | undefined;
-  /** ms since an EndpointSlice of one of the group's Services last changed; Infinity if none did */
-  quietMs(): number;
   /** resolves true as soon as `done` holds, false after `withinMs` */
   until(done: (addresses: ReadonlySet<string>) => boolean, withinMs: number): Promise<boolean>;
 }

@@ -22,6 +22,8 @@ export interface GroupSource {
   settings(): GroupSettings;
   leading(): boolean;
   readonly endpoints: Endpoints;
+  /** in how many ms kube-proxy takes up a change of endpoints at once; 0: now */
+  proxiesFreeInMs(): number;
   /** objects that get the group's Events besides the master Service */
   involved(): ObjectRef[];
   masterServiceName(): string;

@@ -6,6 +6,7 @@ import type { OutsiderFact } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { CAUGHT_UP_BYTES } from "./marks.ts";
 import { NOTHING, type Policy, type Step } from "./policy.ts";
+import { proxiesAreReady } from "./proxies.ts";
 import { CLAIMED } from "./route.ts";
 import { addressOf, highestEpoch, nameOf, type RedisMember, redisMembers, redisUp, sameAddress } from "./view.ts";
 
@@ -41,6 +42,9 @@ export const adopt: Policy = ({ facts, truth, memory }): Step => {
   // The hand-over holds writes back: not for one that is far behind, and not again at once.
   if (source.redis.offset - newcomer.redis.offset > CAUGHT_UP_BYTES || facts.at < memory.handoverNotBefore)
     return { actions: [], state: "waiting", stop: true };
+  const wantedSince = memory.handoverWantedSince ?? facts.at;
+  if (!proxiesAreReady({ facts }, undefined, wantedSince))
+    return { actions: [], state: "handover", stop: true, memory: { handoverWantedSince: wantedSince } };
   return {
     actions: [{ kind: "adopt", member: newcomer.member, outsider: source, epoch: highestEpoch(facts) }],
     state: "handover",
@@ -64,6 +68,9 @@ export const release: Policy = ({ facts, truth, memory }): Step => {
   if (copied({ redis: heir.redis }, truth.address)) {
     const early = truth.redis.offset - heir.redis.offset > CAUGHT_UP_BYTES || facts.at < memory.handoverNotBefore;
     if (early) return { actions: [], state: "handover", stop: true };
+    const wantedSince = memory.handoverWantedSince ?? facts.at;
+    if (!proxiesAreReady({ facts }, truth.member.pod, wantedSince))
+      return { actions: [], state: "handover", stop: true, memory: { handoverWantedSince: wantedSince } };
     return { actions: [{ kind: "release", member: truth.member, outsider: heir }], state: "handover", stop: true };
   }
   if (heir.redis.role === "master" && heir.redis.keys > truth.redis.keys) return NOTHING; // not empty: not ours to overwrite

@@ -1,6 +1,7 @@
 /** The master is being deleted, drained or asked away: hand over without losing a write (design, "handover"). */
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { proxiesAreReady } from "./proxies.ts";
 import { handoverCandidates } from "./successor.ts";
 import { addressOf, highestEpoch, majority, monitoring, nameOf, type RedisMember, redisUp, sentinelElecting } from "./view.ts";
 
@@ -35,23 +36,6 @@ function askedFor(context: Context, candidates: readonly RedisMember[]): RedisMe
   return fit.length > 0 ? fit : `${nameOf(named)} can't take over: its link to the master is not up, or it is about to go`;
 }
 
-/**
- * kube-proxy takes up at most one change a second (its minSyncPeriod, for all Services of the node together). The deletion of a pod is a change itself, so
- * a Service that is moved right after it leads to the old pod for another second. The old master is well and serves meanwhile: the
- * move waits until our own endpoints have been still for that time, and not for ever (ADR 0008).
- */
-const PROXY_PERIOD_MS = 1100;
-const CALM_PATIENCE_MS = 5000;
-/** A pod with less time to live than this can't wait, ms. */
-const GRACE_TO_WAIT_MS = 10_000;
-
-function proxiesAreReady({ facts, truth }: Context, wantedSince: number): boolean {
-  if (truth.kind !== "confirmed" || truth.member.pod.orphan || truth.member.pod.graceMs < GRACE_TO_WAIT_MS) return true;
-  // The change that a deletion makes may not have reached us yet.
-  const seen = truth.member.pod.terminating ? facts.at - wantedSince >= PROXY_PERIOD_MS : true;
-  return (seen && facts.endpointsQuietMs >= PROXY_PERIOD_MS) || facts.at - wantedSince >= CALM_PATIENCE_MS;
-}
-
 /** Starts the handover act; the act undoes itself at any failure and is tried again later. */
 export const handover: Policy = (context): Step => {
   const { facts, truth, memory } = context;
@@ -80,7 +64,7 @@ export const handover: Policy = (context): Step => {
   if (watching.length < needed) {
     return impossible(context, `${why}, but only ${watching.length} sentinels of ${needed} needed can vote`, asked !== undefined);
   }
-  if (!proxiesAreReady(context, wantedSince))
+  if (!proxiesAreReady(context, truth.member.pod, wantedSince))
     return { actions: [], state: "handover", memory: { handoverWantedSince: wantedSince } };
   const chosen = fit[0];
   // A request that names nobody is over with one try: it would move the master on and on.

@@ -5,7 +5,6 @@ import type { Endpoints } from "../act/context.ts";
 export class EndpointsView implements Endpoints {
   readonly #read: () => readonly EndpointSlice[];
   readonly #waiting = new Set<() => void>();
-  #changedAt = Number.NEGATIVE_INFINITY;
 
   constructor(read: () => readonly EndpointSlice[]) {
     this.#read = read;
@@ -13,7 +12,6 @@ export class EndpointsView implements Endpoints {
 
   /** An EndpointSlice of one of the group's Services changed. */
   changed(): void {
-    this.#changedAt = performance.now();
     for (const check of [...this.#waiting]) check();
   }
 
@@ -21,10 +19,6 @@ export class EndpointsView implements Endpoints {
     const slices = this.#read();
     if (slices.length === 0) return undefined;
     return new Set(slices.flatMap((slice) => slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses));
-  }
-
-  quietMs(): number {
-    return performance.now() - this.#changedAt;
   }
 
   until(done: (addresses: ReadonlySet<string>) => boolean, withinMs: number): Promise<boolean> {

@@ -200,7 +200,7 @@ export const facts: fc.Arbitrary<GroupFacts> = fc.subarray(NAMES, { minLength: 1
     members: fc.tuple(...names.map(memberOf)),
     outsiders: fc.constant([]),
     outsiderSelector: fc.constant(undefined),
-    endpointsQuietMs: fc.constantFrom(0, 2000, Number.POSITIVE_INFINITY),
+    proxiesFreeInMs: fc.constantFrom(0, 0, 700),
     masterService: fc.option(service, { nil: undefined, freq: 9 }),
     hint: fc.option(fc.record({ address, ageMs: fc.nat(3000) }), { nil: undefined, freq: 1 }),
     epochHeard: epoch,

@@ -50,8 +50,8 @@ export interface Situation {
   readonly outside?: Outside;
   readonly hint?: string | null;
   readonly epochHeard?: number;
-  /** ms since an endpoint of the group last changed; absent: for ever */
-  readonly quietMs?: number;
+  /** in how many ms kube-proxy takes up a change; absent: at once */
+  readonly proxiesFreeInMs?: number;
 }
 
 /** `250ms`, `12s`, `2m` as ms; a bare number is ms. */
@@ -145,7 +145,7 @@ export function expand(situation: Situation): GroupFacts {
     members,
     outsiders: Object.entries(situation.outside ?? {}).map(([name, line]) => outsiderOf(name, line, group, pods)),
     outsiderSelector: undefined,
-    endpointsQuietMs: situation.quietMs ?? Number.POSITIVE_INFINITY,
+    proxiesFreeInMs: situation.proxiesFreeInMs ?? 0,
     masterService: situation.service == null ? undefined : serviceOf(situation.service, pods),
     hint: hintOf(situation.hint),
     epochHeard: situation.epochHeard ?? 0,
