@@ -5,7 +5,7 @@ const PROCESSES = "test/unit/**/process.test.ts";
 
 /**
  * The test projects; `npm test` runs them in this order (scripts/test.ts). One alone: `npx vitest run --project unit`.
- * unit: seconds, nothing beyond this machine's loopback. process: the server under load. boot: the scripts with real servers. cluster: everything, on real Kubernetes.
+ * unit: seconds, nothing beyond this machine's loopback. process: the server under load. boot: the scripts with real servers. protocol: the sentinels' own. cluster: everything, on real Kubernetes.
  */
 export default defineConfig({
   test: {
@@ -28,6 +28,7 @@ export default defineConfig({
         },
       },
       "test/boot/vitest.config.ts",
+      "test/protocol/vitest.config.ts",
       {
         test: {
           name: "cluster",

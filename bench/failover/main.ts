@@ -1,79 +1,167 @@
 /**
- * npm run bench:failover [-- --only kill9,delete,… --runs N --json FILE --writers 8 --cluster NAME --nodes 3]
- * The faults of faults.ts on a real cluster, seen by writers through the master Service.
+ * npm run bench:failover -- [--only kill9,delete,…] [--subjects ours,sentinel,haproxy] [--runs 20] [--peer-runs 5] [--json FILE] [--append]
+ *                           [--writers 8] [--image redis:7] [--cluster bench] [--keep]
+ * The faults of faults.ts on a real cluster, seen by writers; then the same for the peers (peers/README.md).
+ * `--only forced --runs 200`: failovers in quick succession, and whether each was exactly one promotion.
+ * `--table FILE`: no run; the table of the results in --json, written between the markers of FILE.
  */
-import { writeFileSync } from "node:fs";
+import { arch, availableParallelism, totalmem } from "node:os";
 import { parseArgs } from "node:util";
-import { up } from "../../test/cluster/cluster.ts";
-import { connectBed, EXAMPLES, installFromSources } from "../../test/e2e/lib/bed.ts";
-import { ClientPod } from "../../test/e2e/lib/client-pod.ts";
-import { Group } from "../../test/e2e/lib/group.ts";
-import { say, waitUntil } from "../../test/e2e/lib/wait.ts";
+import { down, up } from "../../test/cluster/cluster.ts";
+import { fullName } from "../../test/cluster/images/catalog.ts";
+import { DEFAULT_KUBERNETES } from "../../test/cluster/versions.ts";
+import { messageOf, say } from "../../test/e2e/lib/wait.ts";
 import { FAULTS } from "./faults.ts";
-import { type Sample, sample } from "./run.ts";
+import { force, forcedText } from "./forced.ts";
+import { readResults, samplesOf, summarize, writeResults } from "./results.ts";
+import { type Sample, sample, untilWhole } from "./run.ts";
+import { Site } from "./site.ts";
+import type { Stack, Subject } from "./stack.ts";
+import { writeTable } from "./table.ts";
+
+const FORCED = "forced";
+const SUBJECTS: readonly Subject[] = ["ours", "sentinel", "haproxy"];
+const NODES = 4;
 
 const { values } = parseArgs({
   options: {
-    only: { type: "string", default: Object.keys(FAULTS).join(",") },
+    only: { type: "string" },
+    subjects: { type: "string", default: SUBJECTS.join(",") },
     runs: { type: "string", default: "20" },
+    "peer-runs": { type: "string", default: "5" },
     json: { type: "string" },
+    append: { type: "boolean", default: false },
+    table: { type: "string" },
     writers: { type: "string", default: "8" },
+    image: { type: "string", default: "redis:7" },
     cluster: { type: "string", default: "bench" },
-    nodes: { type: "string", default: "3" },
+    keep: { type: "boolean", default: false },
   },
 });
 
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+const standard = Object.entries(FAULTS).flatMap(([name, { extra }]) => (extra === true ? [] : [name]));
+const names = values.only?.split(",") ?? standard;
+const unknown = names.filter((name) => name !== FORCED && FAULTS[name] === undefined);
+if (unknown.length > 0) throw new Error(`--only ${unknown.join(",")}: there are ${Object.keys(FAULTS).join(", ")}, ${FORCED}`);
+const subjects = values.subjects.split(",");
+const runs = Number(values.runs);
+const peerRuns = Math.min(runs, Number(values["peer-runs"]));
+
+const about = {
+  date: new Date().toISOString().slice(0, 10),
+  image: fullName(values.image),
+  kubernetes: DEFAULT_KUBERNETES,
+  nodes: NODES,
+  cores: availableParallelism(),
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  architecture: arch(),
+  writers: Number(values.writers),
+};
+const results = readResults(values.append || values.table !== undefined ? values.json : undefined, about);
+
+if (values.table !== undefined) {
+  writeTable(values.table, results);
+  process.exit();
 }
 
-function line(name: string, samples: readonly Sample[]): string {
-  const gaps = samples.map(({ gapMs }) => gapMs).sort((a, b) => a - b);
-  const lost = samples.map(({ lost: one }) => one);
-  const whole = samples.map(({ wholeAfterMs }) => wholeAfterMs).sort((a, b) => a - b);
-  return [
-    name.padEnd(10),
-    String(samples.length).padStart(3),
-    ...[quantile(gaps, 0.5), quantile(gaps, 0.99), gaps.at(-1) ?? Number.NaN].map((ms) => String(Math.round(ms)).padStart(7)),
-    `${lost.reduce((a, b) => a + b, 0)} (worst ${Math.max(...lost)})`.padStart(16),
-    String(Math.round(quantile(whole, 0.5))).padStart(9),
-  ].join(" ");
-}
+let stopping = false;
+const stop = (signal: NodeJS.Signals): void => {
+  if (stopping) process.exit(130);
+  stopping = true;
+  say(`${signal}: ends after this run; what was measured is kept. Once more: at once`);
+};
+process.on("SIGINT", stop);
+process.on("SIGTERM", stop);
 
-const cluster = values.cluster;
-await up({ name: cluster, nodes: Number(values.nodes) });
-const bed = connectBed({ cluster });
-await installFromSources(bed, cluster);
-const namespace = `bench-${Date.now().toString(36)}`;
-await bed.kube.create("/api/v1/namespaces", { metadata: { name: namespace } });
-await waitUntil("the service account", 10_000, async () => {
-  await bed.kube.get(`/api/v1/namespaces/${namespace}/serviceaccounts/default`);
+const image = fullName(values.image);
+await up({
+  name: values.cluster,
+  nodes: NODES,
+  images: [image, "docker.io/library/haproxy:2.6"],
+  restartBackoffMaxS: 1,
 });
-const results: Record<string, Sample[]> = {};
+const site = await Site.open(values.cluster, image);
+const startedAt = performance.now();
 try {
-  const client = await ClientPod.start(bed, namespace);
-  await bed.kubectl(["-n", namespace, "apply", "-f", `${EXAMPLES}/quickstart.yaml`]);
-  const group = new Group(bed, client, namespace);
-  for (const name of values.only.split(",")) {
-    const fault = FAULTS[name];
-    if (fault === undefined) throw new Error(`no fault is called ${name}; there are: ${Object.keys(FAULTS).join(", ")}`);
-    const samples: Sample[] = [];
-    results[name] = samples;
-    for (let run = 0; run < Number(values.runs); run += 1) {
-      const one = await sample(group, cluster, fault, Number(values.writers));
-      samples.push(one);
-      say(
-        `${name} ${run + 1}: gap ${Math.round(one.gapMs)} ms, lost ${one.lost} of ${one.acked}, whole after ${one.wholeAfterMs} ms, ` +
-          `${one.steps.map(({ step, ms }) => `${step} ${ms}`).join(", ")}; ${JSON.stringify(one.errors)}; ` +
-          `gap ${one.gapFrom.slice(11)} to ${one.gapTo.slice(11)}, steps from ${one.stepsFrom.slice(11)}`,
+  if (subjects.includes("ours")) {
+    const ours = await site.ours();
+    await untilWhole(ours, "at the start");
+    await measure(ours, names, runs);
+    if (names.includes(FORCED)) {
+      results.forced = await force(
+        ours,
+        runs,
+        () => stopping,
+        (forced) => writeResults(values.json, { ...results, forced }),
       );
     }
-    if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);
+    await site.close();
+  }
+  const others = subjects.filter((subject) => subject !== "ours");
+  if (others.length > 0 && names.some((name) => name !== FORCED) && !stopping) {
+    const peers = await site.peers();
+    await untilWhole(peers, "at the start");
+    await measure(peers, names, peerRuns);
   }
 } finally {
   // Writers at full speed must not outlive a failed run.
-  await bed.kube.remove(`/api/v1/namespaces/${namespace}`);
+  await site.close();
+  site.bed.close();
+  writeResults(values.json, results);
+  if (!values.keep) await down({ name: values.cluster });
 }
-console.log("fault        n     p50     p99   worst     lost writes  whole p50   (gaps in ms)");
-for (const [name, samples] of Object.entries(results)) console.log(line(name, samples));
-bed.close();
+for (const name of standard) for (const subject of SUBJECTS) print(name, subject);
+if (results.forced !== undefined) say(forcedText(results.forced));
+if (results.failures.length > 0) say(`${results.failures.length} runs failed: ${JSON.stringify(results.failures)}`);
+
+async function measure(stack: Stack, faults: readonly string[], count: number): Promise<void> {
+  const who = stack.seats.map(({ subject }) => subject).join("+");
+  for (const name of faults) {
+    const fault = FAULTS[name];
+    if (fault === undefined) continue;
+    for (let run = 0; run < count && !stopping; run += 1) {
+      try {
+        const samples = await sample(stack, name, fault, Math.floor(Number(values.writers) / stack.seats.length));
+        results.samples.push(...samples);
+        for (const one of samples) say(`${clock()} ${name} ${run + 1}/${count} ${text(one)}`);
+      } catch (error) {
+        results.failures.push({ stack: who, fault: name, error: messageOf(error) });
+        say(`${clock()} ${name} ${run + 1}/${count} ${who}: FAILED: ${messageOf(error)}`);
+        await site.explain();
+        if (
+          await untilWhole(stack, "after a failed run").then(
+            () => false,
+            () => true,
+          )
+        )
+          return;
+      }
+      writeResults(values.json, results);
+    }
+    for (const { subject } of stack.seats) print(name, subject);
+  }
+}
+
+function text({ subject, gapMs, lost, acked, wholeMs, steps, errors, stallMs, gapFromMs }: Sample): string {
+  const stall = stallMs > 50 ? ` (client stood still ${Math.round(stallMs)} ms)` : "";
+  const path = steps.map(({ step, ms }) => `${step} ${Math.round(ms)}`).join(", ");
+  return (
+    `${subject}: gap ${Math.round(gapMs)} ms from ${Math.round(gapFromMs)}${stall}, lost ${lost} of ${acked}, whole after ${wholeMs} ms` +
+    `${path === "" ? "" : `; ${path}`}; ${JSON.stringify(errors)}`
+  );
+}
+
+function print(fault: string, subject: Subject): void {
+  const summary = summarize(samplesOf(results, fault, subject));
+  if (summary === undefined) return;
+  const { n, p50, p99, worst, lost, lostRuns, acked, wholeP50 } = summary;
+  const [a, b, c] = [p50, p99, worst].map((ms) => String(Math.round(ms)).padStart(6));
+  say(
+    `== ${fault.padEnd(10)} ${subject.padEnd(8)} n ${n}  gap p50 ${a} p99 ${b} worst ${c} ms  lost ${lost} of ${acked} in ${lostRuns} runs  whole ${wholeP50} ms`,
+  );
+}
+
+function clock(): string {
+  const s = Math.round((performance.now() - startedAt) / 1000);
+  return `[${Math.floor(s / 60)}:${String(s % 60).padStart(2, "0")}]`;
+}

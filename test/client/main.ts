@@ -4,6 +4,7 @@
  */
 import { createServer, type IncomingMessage } from "node:http";
 import { argv } from "node:process";
+import type { Where } from "./locate.ts";
 import { Connection, ConnectionError, type Reply, ReplyError, type Target } from "./resp.ts";
 import { Writers, type WritersOptions } from "./writers.ts";
 
@@ -56,7 +57,7 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   },
   "/writers/window": async (body: { reset?: boolean }) => needed().window(body.reset === true),
   "/writers/stop": async () => await needed().stop(),
-  "/writers/verify": async (body: Target) => await needed().verify(body),
+  "/writers/verify": async (body: Where) => await needed().verify(body),
 };
 
 async function read(request: IncomingMessage): Promise<string> {

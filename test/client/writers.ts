@@ -3,9 +3,12 @@
  * is closed and made anew; what was not acknowledged is never sent again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Connection, ConnectionError, ReplyError, type Target } from "./resp.ts";
+import { Locator, type Where } from "./locate.ts";
+import { type Connection, ConnectionError, ReplyError } from "./resp.ts";
 
-export interface WritersOptions extends Target {
+export type WritersOptions = Where & Pace;
+
+export interface Pace {
   /** how many writers */
   readonly writers: number;
   /** each waits so long after an answer before its next write, ms */
@@ -19,6 +22,8 @@ export interface Window {
   readonly startedAt: string;
   readonly ms: number;
   readonly acked: number;
+  /** how long ago the last write was acknowledged, ms */
+  readonly sinceAckMs: number;
   /** the longest time without an acknowledged write of any writer, ms */
   readonly gapMs: number;
   /** when that gap began: the time of the last write acknowledged before it */
@@ -44,6 +49,7 @@ const TICK_MS = 20;
 
 export class Writers {
   readonly #options: WritersOptions;
+  readonly #locator: Locator;
   readonly #run = Math.random().toString(36).slice(2, 8);
   /** the acknowledged sequence numbers of each writer */
   readonly #acked: number[][] = [];
@@ -62,6 +68,7 @@ export class Writers {
 
   constructor(options: WritersOptions) {
     this.#options = options;
+    this.#locator = new Locator(options);
     this.#open();
     for (let writer = 0; writer < options.writers; writer += 1) {
       this.#acked.push([]);
@@ -77,6 +84,7 @@ export class Writers {
       startedAt: iso(this.#openedAt),
       ms: round(now - this.#openedAt),
       acked: this.#windowAcked,
+      sinceAckMs: round(now - this.#lastAckAt),
       gapMs: round(this.#gapMs),
       gapStartedAt: iso(this.#gapStartedAt),
       stallMs: round(this.#stallMs),
@@ -96,13 +104,15 @@ export class Writers {
   }
 
   /** Asks `target` for every acknowledged key. */
-  async verify(target: Target): Promise<Verdict> {
-    const connection = await Connection.open(target, 10_000);
+  async verify(where: Where): Promise<Verdict> {
+    const connection = await new Locator(where).open(10_000);
     const keys = this.#acked.flatMap((numbers, writer) => numbers.map((number) => this.#key(writer, number)));
     const missing: string[] = [];
     try {
       for (let start = 0; start < keys.length; start += BATCH) {
         const batch = keys.slice(start, start + BATCH);
+        // All at once; only where some are missing each is asked for.
+        if ((await connection.command(["EXISTS", ...batch])) === batch.length) continue;
         const found = await Promise.all(batch.map(async (key) => await connection.command(["EXISTS", key])));
         missing.push(...batch.filter((_, index) => found[index] !== 1));
       }
@@ -139,7 +149,7 @@ export class Writers {
     let number = 0;
     while (!this.#stopped) {
       try {
-        connection ??= await Connection.open(this.#options, this.#options.timeoutMs);
+        connection ??= await this.#locator.open(this.#options.timeoutMs);
         number += 1;
         await connection.command(["SET", this.#key(writer, number), String(Date.now())]);
         this.#acknowledged(writer, number);

@@ -32,6 +32,8 @@ export type UpOptions = {
   /** Images to have on every node at the start, by name or as tar files; redis:7 by default. */
   images?: readonly string[];
   auditLog?: boolean;
+  /** The longest pause before a container is started again, s (Kubernetes 1.35 or newer): for those who kill the same ones again and again. */
+  restartBackoffMaxS?: number;
 };
 
 export const DEFAULT_NAME = "redis-ha";
@@ -51,7 +53,13 @@ export async function up(options: UpOptions = {}): Promise<Layout> {
     const images = [PAUSE_IMAGE, ...(options.images ?? DEFAULT_IMAGES)];
     const [binaries, archives] = await Promise.all([buildBinaries(version), archivesOf(images)]);
     const store = await seedStore(binaries, archives);
-    const wanted = { name, nodes: options.nodes ?? 2, kubernetes: version, auditLog: options.auditLog ?? false };
+    const wanted = {
+      name,
+      nodes: options.nodes ?? 2,
+      kubernetes: version,
+      auditLog: options.auditLog ?? false,
+      ...backoff(options),
+    };
     const record = await createRecord(wanted);
     const layout = layoutOf(name, record.index, record.nodes);
     await step(`start the cluster ${name} (Kubernetes ${version}, ${record.nodes} nodes)`, async () => {
@@ -61,6 +69,9 @@ export async function up(options: UpOptions = {}): Promise<Layout> {
     return layout;
   });
 }
+
+const backoff = ({ restartBackoffMaxS }: UpOptions): Pick<ClusterRecord, "restartBackoffMaxS"> =>
+  restartBackoffMaxS === undefined ? {} : { restartBackoffMaxS };
 
 async function start(layout: Layout, binaries: Binaries, store: string, auditLog: boolean): Promise<void> {
   mkdirSync(layout.logs, { recursive: true });
@@ -125,6 +136,7 @@ async function keepRunning(record: ClusterRecord, options: UpOptions): Promise<L
     nodes === (options.nodes ?? nodes),
     kubernetes === (options.kubernetes === undefined ? kubernetes : kubernetesVersion(options.kubernetes)),
     auditLog || options.auditLog !== true,
+    record.restartBackoffMaxS === options.restartBackoffMaxS || options.restartBackoffMaxS === undefined,
   ];
   const is = `the cluster ${name} runs already (Kubernetes ${kubernetes}, ${nodes} nodes${auditLog ? ", audit log" : ""})`;
   if (fits.includes(false))

@@ -58,8 +58,9 @@ export function cniConfig(node: NodeMachine): string {
 }
 
 /** The configuration of a node's kubelet. */
-export function kubeletConfig(layout: Layout, node: NodeMachine): object {
+export function kubeletConfig(layout: Layout, node: NodeMachine, restartBackoffMaxS?: number): object {
   return {
+    ...(restartBackoffMaxS === undefined ? {} : { crashLoopBackOff: { maxContainerRestartPeriod: `${restartBackoffMaxS}s` } }),
     apiVersion: "kubelet.config.k8s.io/v1beta1",
     kind: "KubeletConfiguration",
     authentication: {

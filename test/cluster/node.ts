@@ -8,6 +8,7 @@ import { innerServer, writeKubeconfig } from "./kubeconfig.ts";
 import { type Layout, type NodeMachine, POD_NETWORK } from "./layout.ts";
 import { cniConfig, containerdConfig, kubeletConfig } from "./node-config.ts";
 import { run, waitFor } from "./process.ts";
+import { readRecord } from "./state.ts";
 
 const SOCKET_TIMEOUT_MS = 20_000;
 
@@ -61,7 +62,7 @@ export async function startKubelet(layout: Layout, binaries: Binaries, node: Nod
   const kubeconfig = join(node.dir, "kubelet.kubeconfig");
   writeKubeconfig(layout, node.name, innerServer(layout), kubeconfig);
   const config = join(node.dir, "kubelet.json");
-  writeFileSync(config, JSON.stringify(kubeletConfig(layout, node), null, 2));
+  writeFileSync(config, JSON.stringify(kubeletConfig(layout, node, readRecord(layout.name)?.restartBackoffMaxS), null, 2));
   const inside = { mountsOf: containerdPid };
   await startInside(
     layout,

@@ -11,6 +11,8 @@ export type ClusterRecord = {
   nodes: number;
   kubernetes: string;
   auditLog: boolean;
+  /** The longest pause before a container is started again, s; Kubernetes' own (300) where absent. */
+  restartBackoffMaxS?: number;
   /** False until `up` has come to its end. */
   ready: boolean;
 };
@@ -44,7 +46,7 @@ export function runningLayout(name: string): Layout {
 
 /** Takes a free number on this machine for a new cluster and writes its record. */
 export async function createRecord(
-  wanted: Pick<ClusterRecord, "name" | "nodes" | "kubernetes" | "auditLog">,
+  wanted: Pick<ClusterRecord, "name" | "nodes" | "kubernetes" | "auditLog" | "restartBackoffMaxS">,
 ): Promise<ClusterRecord> {
   checkName(wanted.name);
   if (!Number.isInteger(wanted.nodes) || wanted.nodes < 1 || wanted.nodes > MAX_NODES) {

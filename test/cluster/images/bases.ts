@@ -30,6 +30,14 @@ export async function makeNodeImage(tags: readonly string[], target: string, log
   await writeArchive(root, tags, { Env: env, Cmd: ["node"] }, target, log);
 }
 
+/** Stands in for haproxy, from Debian's package: the same command line, and a user without rights. */
+export async function makeHaproxyImage(tags: readonly string[], target: string, log: string): Promise<void> {
+  const root = `${target}-root`;
+  await debianRootfs("bookworm", ["haproxy"], root, log);
+  const command = ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"];
+  await writeArchive(root, tags, { Env: [PATH], Cmd: command, User: "99:99" }, target, log);
+}
+
 /** Stands in for busybox, from Debian's static build of it. */
 export async function makeBusyboxImage(tags: readonly string[], target: string, log: string): Promise<void> {
   const root = `${target}-root`;

@@ -6,7 +6,7 @@ import { buildPause } from "../build/node-tools.ts";
 import { SOURCES } from "../paths.ts";
 import { PAUSE_IMAGE } from "../versions.ts";
 import { writeArchive } from "./archive.ts";
-import { makeBusyboxImage, makeDebianImage, makeNodeImage } from "./bases.ts";
+import { makeBusyboxImage, makeDebianImage, makeHaproxyImage, makeNodeImage } from "./bases.ts";
 import { makeServerImage, type Server } from "./servers.ts";
 
 type Recipe = {
@@ -53,6 +53,7 @@ const CATALOG: Readonly<Record<string, Recipe>> = {
     makeNodeImage,
     "from Debian bookworm and the npm package node (about 30 s)",
   ),
+  "haproxy-2.6": base("haproxy:2.6", ["haproxy:2.6-bookworm"], makeHaproxyImage, "from Debian bookworm (about 25 s)"),
   busybox: base("busybox:1.35", ["busybox:latest"], makeBusyboxImage, "from Debian's busybox-static"),
 };
 

@@ -2,12 +2,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PATH } from "../../../kube/paths.ts";
+import type { Where } from "../../client/locate.ts";
 import type { Target } from "../../client/resp.ts";
 import type { Verdict, Window } from "../../client/writers.ts";
 import { type Bed, PROJECT, serverImage } from "./bed.ts";
 import { waitUntil } from "./wait.ts";
 
-export type { Target, Verdict, Window };
+export type { Target, Verdict, Where, Window };
 
 const SOURCES = join(PROJECT, "test", "client");
 const PORT = 8099;
@@ -39,7 +40,8 @@ export class ClientPod {
     this.#name = name;
   }
 
-  static async start(bed: Bed, namespace: string, name = "client"): Promise<ClientPod> {
+  /** `node`: where it is to run; else where the scheduler likes it. */
+  static async start(bed: Bed, namespace: string, name = "client", node?: string): Promise<ClientPod> {
     const data = Object.fromEntries(
       readdirSync(SOURCES)
         .filter((file) => file.endsWith(".ts"))
@@ -49,7 +51,7 @@ export class ClientPod {
       metadata: { name },
       data: { ...data, "package.json": '{"type":"module"}' },
     });
-    await bed.kube.create(PATH.pods(namespace), manifest(name, await serverImage(bed)));
+    await bed.kube.create(PATH.pods(namespace), manifest(name, await serverImage(bed), node));
     const client = new ClientPod(bed, namespace, name);
     await waitUntil(`the client pod ${namespace}/${name}`, START_MS, async () => await client.#post("/ping", {}, 2000));
     return client;
@@ -67,8 +69,8 @@ export class ClientPod {
     return answer.reply;
   }
 
-  async startWriters(target: Target, options: { writers?: number; pauseMs?: number } = {}): Promise<void> {
-    await this.#post("/writers/start", { ...target, writers: 4, pauseMs: 5, timeoutMs: 1000, ...options });
+  async startWriters(where: Where, options: { writers?: number; pauseMs?: number } = {}): Promise<void> {
+    await this.#post("/writers/start", { ...where, writers: 4, pauseMs: 5, timeoutMs: 1000, ...options });
   }
 
   /** What happened since the last reset. */
@@ -96,8 +98,8 @@ export class ClientPod {
     return await this.#post<Window>("/writers/stop", {});
   }
 
-  async verify(target: Target): Promise<Verdict> {
-    return await this.#post<Verdict>("/writers/verify", target, 60_000);
+  async verify(where: Where): Promise<Verdict> {
+    return await this.#post<Verdict>("/writers/verify", where, 60_000);
   }
 
   async #post<T>(path: string, body: unknown, timeoutMs = 15_000): Promise<T> {
@@ -113,10 +115,11 @@ export class ClientPod {
   }
 }
 
-function manifest(name: string, image: string): object {
+function manifest(name: string, image: string, node: string | undefined): object {
   return {
     metadata: { name, labels: { app: name } },
     spec: {
+      ...(node === undefined ? {} : { nodeName: node }),
       restartPolicy: "Never",
       terminationGracePeriodSeconds: 1,
       enableServiceLinks: false,

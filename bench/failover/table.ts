@@ -1,0 +1,78 @@
+/** The results as Markdown, written between two markers of a file. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { FAULTS } from "./faults.ts";
+import { forcedText } from "./forced.ts";
+import { quantile, type Results, routingTimes, samplesOf, stepMedians, summarize } from "./results.ts";
+import type { Subject } from "./stack.ts";
+
+const BEGIN = "<!-- results: npm run bench:failover -- --json FILE --table THIS -->";
+const END = "<!-- end of results -->";
+const NAMES: Readonly<Record<Subject, string>> = { ours: "redis-ha", sentinel: "bare Sentinel", haproxy: "haproxy in front" };
+
+/** Replaces what is between the markers. */
+export function writeTable(file: string, results: Results): void {
+  const text = readFileSync(file, "utf8");
+  const begin = text.indexOf(BEGIN);
+  const end = text.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`${file} needs the lines ${BEGIN} and ${END}`);
+  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n\n${tables(results)}\n${text.slice(end)}`);
+}
+
+/** All tables of the results. */
+export function tables(results: Results): string {
+  const about = Object.entries(results.about).map(([key, value]) => `${key} ${value}`);
+  const parts = [`${about.join(", ")}.`, gapTable(results), stepTable(results)];
+  const routing = routingTimes(results.samples.filter(({ subject }) => subject === "ours"));
+  if (routing.length > 0) {
+    parts.push(
+      `From the sentinels' agreement to the Service's new endpoint: p50 ${ms(quantile(routing, 0.5))}, p99 ${ms(quantile(routing, 0.99))} (n = ${routing.length}).`,
+    );
+  }
+  if (results.forced !== undefined) parts.push(`${forcedText(results.forced)}.`);
+  if (results.failures.length > 0) {
+    const failed = results.failures.map(({ stack, fault, error }) => `- ${fault}, ${stack}: ${error}`);
+    parts.push(`Runs that did not come to their end:\n\n${failed.join("\n")}`);
+  }
+  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+}
+
+const HEAD = ["fault", "who", "n", "gap p50", "p99", "worst", "p50 against ours", "lost acknowledged writes", "whole again p50"];
+
+function gapTable(results: Results): string {
+  const rows = Object.entries(FAULTS).flatMap(([fault, { what }]) => {
+    const ours = summarize(samplesOf(results, fault, "ours"));
+    return (Object.keys(NAMES) as Subject[]).flatMap((subject) => {
+      const one = summarize(samplesOf(results, fault, subject));
+      if (one === undefined) return [];
+      const ratio = ours === undefined || subject === "ours" ? "" : `× ${(one.p50 / ours.p50).toFixed(1)}`;
+      const lost = one.lost === 0 ? `0 of ${one.acked}` : `${one.lost} of ${one.acked}, in ${one.lostRuns} runs`;
+      const gaps = [one.p50, one.p99, one.worst].map(ms);
+      return [[what, NAMES[subject], String(one.n), ...gaps, ratio, lost, ms(one.wholeP50)]];
+    });
+  });
+  return markdown(HEAD, rows);
+}
+
+function stepTable(results: Results): string {
+  const rows = Object.entries(FAULTS).flatMap(([fault, { what }]) => {
+    const samples = samplesOf(results, fault, "ours");
+    const steps = stepMedians(samples);
+    if (steps.length === 0) return [];
+    const ends = quantile(
+      samples.map(({ gapToMs }) => gapToMs),
+      0.5,
+    );
+    return [[what, ...[steps.map(({ step, ms: at }) => `${step} ${Math.round(at)}`).join(" · ")], String(Math.round(ends))]];
+  });
+  if (rows.length === 0) return "";
+  const head = ["fault", "steps, ms since the fault was made (medians)", "first write acknowledged"];
+  return `Where the milliseconds go:\n\n${markdown(head, rows)}`;
+}
+
+function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+}
+
+const ms = (value: number): string => `${Math.round(value)} ms`;

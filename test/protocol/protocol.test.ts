@@ -1,0 +1,191 @@
+/**
+ * What our promotion rests on (handlers/act/votes.ts, hello.ts; facts of sentinel.c), proven on every supported server: if a new version breaks one of these
+ * rules, this fails, and not a promotion in production.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { agrees, makeAgree, sayHello } from "../../handlers/act/hello.ts";
+import { winVotes } from "../../handlers/act/votes.ts";
+import type { Address, MemberFact } from "../../model/facts.ts";
+import { REDIS_PORT } from "../../model/names.ts";
+import { until } from "../boot/bed.ts";
+import { type ServerBinary, serverBinaries } from "../servers/install.ts";
+import { type Access, NAME, ProtocolBed, sentinelOf } from "./bed.ts";
+
+const MAJORITY = 2;
+const RIVAL = "f".repeat(40);
+const VERSIONS = ["redis 7.0", "redis 8.0", "valkey 8.1", "valkey 9.1"] as const;
+const ACCESS: readonly Access[] = ["passwords", "acl"];
+
+function find(servers: readonly ServerBinary[], wanted: string): ServerBinary {
+  const found = servers.find(({ name, version }) => `${name} ${version}`.startsWith(wanted));
+  if (found === undefined)
+    throw new Error(`there is no ${wanted} here, only ${servers.map((one) => `${one.name} ${one.version}`)}`);
+  return found;
+}
+
+const addressOf = (member: MemberFact | undefined): Address => ({ ip: member?.pod.ip ?? "", port: REDIS_PORT });
+const epochs = (members: readonly MemberFact[]): number[] => members.map((member) => sentinelOf(member).master.configEpoch);
+const masters = (members: readonly MemberFact[]): string[] => members.map((member) => sentinelOf(member).master.address.ip);
+
+describe.concurrent.each(VERSIONS.flatMap((version) => ACCESS.map((access) => ({ version, access }))))(
+  "$version with $access",
+  ({ version, access }) => {
+    let bed: ProtocolBed;
+    beforeAll(async () => {
+      bed = await ProtocolBed.make(find(await serverBinaries(), version), access);
+    });
+    afterAll(async () => await bed?.close());
+
+    /** The bare question for a vote, as any candidate asks it. */
+    async function vote(member: MemberFact, epoch: number, candidate: string, about?: Address): Promise<[string, number]> {
+      const { ip, port } = about ?? sentinelOf(member).master.address;
+      const reply = await bed
+        .sentinelLink(member)
+        .call(["SENTINEL", "IS-MASTER-DOWN-BY-ADDR", ip, String(port), String(epoch), candidate], 2000);
+      if (!Array.isArray(reply)) throw new Error(`not a ballot: ${reply}`);
+      return [String(reply[1]), Number(reply[2])];
+    }
+
+    async function publish(member: MemberFact, message: readonly (string | number)[]): Promise<void> {
+      await bed.sentinelLink(member).call(["PUBLISH", "__sentinel__:hello", message.join(",")], 2000);
+    }
+
+    // One story, told in order: the tests of a group build on each other.
+    test.sequential("votes: a majority for one epoch; whoever asks later for that epoch gets none", async () => {
+      const members = await bed.read();
+      const election = await winVotes(bed.context, members, MAJORITY, 1);
+      if (!election.won) throw new Error(`no votes: ${JSON.stringify(election)}`);
+      const ballots = await Promise.all(members.map(async (member) => await vote(member, election.epoch, RIVAL)));
+      const leaders = ballots.map(([leader]) => leader);
+      expect(leaders).not.toContain(RIVAL);
+      expect(ballots.filter(([, epoch]) => epoch === election.epoch).length).toBeGreaterThanOrEqual(MAJORITY);
+      expect(new Set(leaders).size, "all votes went to one candidate").toBe(1);
+      const older = await Promise.all(members.map(async (member) => await vote(member, election.epoch - 1, RIVAL)));
+      expect(older.map(([leader]) => leader)).not.toContain(RIVAL);
+      // A vote is no promotion: nobody's master has changed.
+      const after = await bed.read();
+      expect(masters(after)).toEqual(masters(members));
+      expect(epochs(after)).toEqual(epochs(members));
+    });
+
+    test.sequential("votes: of two candidates at once never both win the same epoch", async () => {
+      const members = await bed.read();
+      const elections = await Promise.all([1, 2].map(async () => await winVotes(bed.context, members, MAJORITY, 50)));
+      const won = elections.filter((one) => one.won).map(({ epoch }) => epoch);
+      expect(won.length).toBeGreaterThanOrEqual(1);
+      expect(new Set(won).size).toBe(won.length);
+    });
+
+    test.sequential("votes: none for a master that the sentinels do not know", async () => {
+      const members = await bed.read();
+      const [first] = members;
+      if (first === undefined) throw new Error("no member");
+      expect(await vote(first, 900, RIVAL, { ip: "192.0.2.1", port: REDIS_PORT })).toEqual(["*", 0]);
+      const strangers = members.map((member) => {
+        const sentinel = sentinelOf(member);
+        return { ...member, sentinel: { ...sentinel, master: { ...sentinel.master, address: { ip: "192.0.2.1", port: 1 } } } };
+      });
+      expect(await winVotes(bed.context, strangers, MAJORITY, 900)).toMatchObject({ won: false, electing: false, granted: 0 });
+    });
+
+    test.sequential("hello: every sentinel takes the new master and the epoch, and keeps its peers", async () => {
+      const members = await bed.read();
+      const election = await winVotes(bed.context, members, MAJORITY, 100);
+      if (!election.won) throw new Error("no votes");
+      const [, successor, other] = members;
+      if (successor === undefined || other === undefined) throw new Error("no replica");
+      const master = addressOf(successor);
+      await bed.redisLink(successor).call(["REPLICAOF", "NO", "ONE"]);
+      for (const member of members.filter((one) => one !== successor)) {
+        await bed.redisLink(member).call(["REPLICAOF", master.ip, String(master.port)]);
+      }
+      const agreed = await makeAgree(bed.context, members, master, election.epoch, members.length, 3000);
+      expect(agreed).toBe(members.length);
+      const after = await bed.read();
+      expect(masters(after)).toEqual(members.map(() => master.ip));
+      expect(epochs(after)).toEqual(members.map(() => election.epoch));
+      for (const member of after) {
+        const { sentinels, replicas } = sentinelOf(member).master;
+        expect(sentinels, "no ghost, nobody forgotten").toHaveLength(2);
+        expect(replicas.map(({ ip }) => ip).sort()).toEqual(
+          members
+            .filter((one) => one !== successor)
+            .map(({ pod }) => pod.ip)
+            .sort(),
+        );
+      }
+      const quorum = await Promise.all(
+        after.map(async (member) => String(await bed.sentinelLink(member).call(["SENTINEL", "CKQUORUM", NAME], 2000))),
+      );
+      expect(quorum.every((one) => one.startsWith("OK 3"))).toBe(true);
+    });
+
+    test.sequential("hello: an older epoch and the same epoch change nothing", async () => {
+      const members = await bed.read();
+      const [first] = members;
+      const [epoch] = epochs(members);
+      const [before] = masters(members);
+      if (first === undefined || epoch === undefined) throw new Error("no member");
+      for (const stale of [epoch - 1, epoch]) {
+        for (const member of members) {
+          expect(await sayHello(bed.context, member, addressOf(first), stale), "it is answered all the same").toBe(true);
+          expect(await agrees(bed.context, member, addressOf(first), stale)).toBe(false);
+        }
+      }
+      expect(masters(await bed.read())).toEqual(members.map(() => before));
+    });
+
+    test.sequential("hello: for another group's name, and to the name of nobody, nothing happens", async () => {
+      const members = await bed.read();
+      const [first, second] = members;
+      if (first === undefined || second === undefined) throw new Error("no member");
+      const peer = sentinelOf(first).master.sentinels[0];
+      if (peer === undefined) throw new Error("no peer");
+      await publish(first, [peer.ip, peer.port, peer.runId, 9000, "other.group", addressOf(first).ip, REDIS_PORT, 9000]);
+      const after = await bed.read();
+      expect(masters(after)).toEqual(masters(members));
+      expect(epochs(after)).toEqual(epochs(members));
+      await expect(bed.sentinelLink(first).call(["SENTINEL", "MASTER", "other.group"], 2000)).rejects.toThrow("No such master");
+    });
+
+    test.sequential("hello: a sender that the receiver does not know becomes a ghost: why ours is always a peer from its own list", async () => {
+      const [first] = await bed.read();
+      if (first === undefined) throw new Error("no member");
+      const { address, configEpoch } = sentinelOf(first).master;
+      await publish(first, ["192.0.2.7", 26379, RIVAL, configEpoch, NAME, address.ip, address.port, configEpoch]);
+      const ids = async (): Promise<string[]> => {
+        const [now] = await bed.read();
+        return now === undefined ? [] : sentinelOf(now).master.sentinels.map(({ runId }) => runId);
+      };
+      expect(await ids()).toContain(RIVAL);
+      // RESET is what takes it away again (sentinels.ts, forget); the peers' own hellos bring those back.
+      await bed.sentinelLink(first).call(["SENTINEL", "RESET", NAME], 2000);
+      await until("the peers again", async () => (await ids()).length === 2, 10_000);
+      expect(await ids()).not.toContain(RIVAL);
+    });
+
+    test.sequential("TILT: seen in the facts, so its word on the master does not count; votes and hellos work on as before", async () => {
+      const members = await bed.read();
+      const sleeper = members[2];
+      if (sleeper === undefined) throw new Error("no member");
+      bed.signalSentinel(sleeper, "SIGSTOP");
+      // TILT begins when its timer was late by more than 2 s (SENTINEL_TILT_TRIGGER).
+      await new Promise((resolve) => setTimeout(resolve, 2300));
+      bed.signalSentinel(sleeper, "SIGCONT");
+      const tilted = await until("TILT", async () => {
+        const now = await bed.read();
+        const seen = now[2]?.sentinel;
+        return seen?.state === "up" && seen.tilt && seen.master !== undefined ? now : undefined;
+      });
+      expect(tilted.slice(0, 2).map((member) => sentinelOf(member).tilt)).toEqual([false, false]);
+      const election = await winVotes(bed.context, tilted, tilted.length, 500);
+      expect(election).toMatchObject({ won: true });
+      const master = addressOf(tilted[0]);
+      for (const member of tilted)
+        await bed
+          .redisLink(member)
+          .call(member === tilted[0] ? ["REPLICAOF", "NO", "ONE"] : ["REPLICAOF", master.ip, String(master.port)]);
+      expect(await makeAgree(bed.context, tilted, master, election.epoch, tilted.length, 3000)).toBe(tilted.length);
+    });
+  },
+);
