@@ -1,0 +1,66 @@
+import { join } from "node:path";
+import { expect } from "vitest";
+import { PATH } from "../../kube/paths.ts";
+import type { Pod } from "../../kube/types.ts";
+import { REDIS_PORT } from "../../model/names.ts";
+import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
+import { underFault } from "./lib/fault.ts";
+import { filter, unfilter } from "./lib/firewall.ts";
+import { groupViews } from "./lib/handlers-view.ts";
+import { test } from "./lib/scenario.ts";
+import { waitUntil } from "./lib/wait.ts";
+
+const EXPECTED = { replicas: 2, sentinels: 3 };
+/** Longer than Sentinel's own detection (down-after, 5 s) would take, ms. */
+const REFUSED_MS = 7000;
+
+test("a firewall that refuses the handlers is no death: nobody is promoted; with a second witness it is one", async ({
+  bed,
+  space,
+}) => {
+  const group = space.group();
+  await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
+  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await space.client.startWriters(await group.throughService());
+  await space.client.calm();
+  const master = await group.master();
+  const history = await group.history();
+  const nodes = await refuseHandlers(bed, master.ip);
+  try {
+    // The handlers' own word is only waited for: that the firewall does what it should.
+    await waitUntil(`every handler to be refused for ${REFUSED_MS} ms`, 30_000, async () => {
+      for (const { pod, groups } of await groupViews(bed)) {
+        const view = groups.find((one) => one.group.namespace === space.namespace);
+        const seen = view?.facts?.members.find((member) => member.pod.name === master.name)?.redis;
+        if (seen?.state !== "refused" || seen.forMs < REFUSED_MS) throw new Error(`${pod} sees the master as ${seen?.state}`);
+      }
+    });
+    expect((await group.master()).name).toBe(master.name);
+    expect(await group.history()).toEqual(history);
+    expect((await group.redises()).find(({ ip }) => ip === master.ip)?.role).toBe("master");
+    expect((await space.client.window()).errors).toEqual({});
+
+    // The same firewall, and now the replicas lose their links too: that is the proof.
+    await underFault(group, "kill -9 behind the firewall", EXPECTED, async (pod) => {
+      await signal(bed, space.namespace, pod, "redis", "SIGKILL");
+      await waitUntil("a promotion", 20_000, async () => {
+        if ((await group.master()).name === master.name) throw new Error("none yet");
+      });
+      for (const node of nodes) await unfilter(bed, node);
+    });
+  } finally {
+    for (const node of nodes) await unfilter(bed, node);
+  }
+});
+
+/** Resets what the handlers send to this redis; its sentinel, its replicas and its clients are not touched. Returns the nodes with rules. */
+async function refuseHandlers(bed: Bed, ip: string): Promise<string[]> {
+  const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM), { query: { labelSelector: "app.kubernetes.io/name=redis-ha" } });
+  const nodes = [...new Set(items.map((pod) => pod.spec?.nodeName ?? ""))];
+  for (const node of nodes) {
+    const here = items.filter((pod) => pod.spec?.nodeName === node).map((pod) => pod.status?.podIP ?? "");
+    const from = here.map((one) => `ip saddr ${one} ip daddr ${ip} tcp dport ${REDIS_PORT} reject with tcp reset`);
+    await filter(bed, node, from);
+  }
+  return nodes;
+}
