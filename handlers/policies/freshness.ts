@@ -13,16 +13,18 @@ export function fileTime({ redis }: RedisMember): number {
 }
 
 /**
- * Freshest first. Never an empty node before one with data. Then a node of the last master's history that says master: a promotion that was begun
- * and not finished. Then the last master's own pod or volume; then, among nodes of its replication
- * history, the offset (right for RDB; an AOF restart gives a new random history, so it never matches); then the files' times; then more keys; then one that is not being deleted; then the name.
+ * Freshest first (ADR 0013). Never an empty node before one with data. Then a node of the last master's history that says master: a promotion that was
+ * begun and not finished. Then the last master's own pod or volume, where its offset can't be compared (an AOF restart begins a new, random history).
+ * Then, among nodes of its replication history, the offset: two snapshots of one history are earlier and later states of the same data, and the last
+ * master's own may be the earlier one, if it was killed. Then the last master, the files' times, more keys, one that is not being deleted, the name.
  */
 export function rankByData(nodes: readonly RedisMember[], record: MasterRecord | undefined): RedisMember[] {
   const grade = (one: RedisMember): readonly number[] => [
     one.redis.keys > 0 ? 1 : 0,
     one.redis.role === "master" && ofHistory(one, record) ? 1 : 0,
-    record !== undefined && isLastMaster(one, record) ? 1 : 0,
+    record !== undefined && isLastMaster(one, record) && !ofHistory(one, record) ? 1 : 0,
     ofHistory(one, record) ? one.redis.offset : 0,
+    record !== undefined && isLastMaster(one, record) ? 1 : 0,
     fileTime(one),
     one.redis.keys,
     one.member.pod.terminating ? 0 : 1,

@@ -25,6 +25,8 @@ export const route: Policy = ({ facts, truth, memory }): Step => {
     record.uid === pod.uid &&
     record.ip === pod.ip &&
     record.epoch >= truth.epoch &&
+    // A promotion begins a new history: after a total outage only nodes of that one can be compared by their offsets.
+    (record.replid ?? "") === truth.redis.replid &&
     record.reason !== CLAIMED;
   if (routed && recorded) return NOTHING;
   const repaired = !routed && recorded;

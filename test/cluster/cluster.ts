@@ -2,6 +2,7 @@
  * What the demo and the tests use of the cluster tool. Every function works on the cluster called "redis-ha" unless another
  * name is given, and throws an error that says what to do when that cluster does not run.
  */
+export { addressInUse, giveNext } from "./addresses.ts";
 export { leftovers } from "./cleanup.ts";
 export { containerPid, containerProcesses } from "./containers.ts";
 export { buildProjectImages, type ProjectImage, projectImageName } from "./images/project.ts";

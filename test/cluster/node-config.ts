@@ -39,6 +39,9 @@ disabled_plugins = [
 `;
 }
 
+/** What the CNI plugins call the pods' network. */
+export const CNI_NETWORK = "pods";
+
 /** A pod's network: one cable to its node and a route, so that pods of one node talk through the node's rules as well. */
 export function cniConfig(node: NodeMachine): string {
   const plugins = [
@@ -54,7 +57,7 @@ export function cniConfig(node: NodeMachine): string {
     },
     { type: "portmap", capabilities: { portMappings: true } },
   ];
-  return JSON.stringify({ cniVersion: "1.0.0", name: "pods", plugins }, null, 2);
+  return JSON.stringify({ cniVersion: "1.0.0", name: CNI_NETWORK, plugins }, null, 2);
 }
 
 /** The configuration of a node's kubelet. */

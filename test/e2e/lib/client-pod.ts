@@ -57,9 +57,9 @@ export class ClientPod {
     return client;
   }
 
-  /** Commands one after the other on one connection. */
-  async commands(target: Target, commands: readonly (readonly string[])[]): Promise<Answer[]> {
-    return await this.#post<Answer[]>("/commands", { ...target, commands });
+  /** Commands one after the other on one connection, each with this bound. */
+  async commands(target: Target, commands: readonly (readonly string[])[], timeoutMs = 1000): Promise<Answer[]> {
+    return await this.#post<Answer[]>("/commands", { ...target, commands, timeoutMs });
   }
 
   /** One command; an error reply is thrown. */

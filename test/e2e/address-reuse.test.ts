@@ -1,0 +1,110 @@
+/**
+ * Two groups with one name in two namespaces, and a pod of the one that gets the address that a pod of the other had a second ago. With plain Sentinel the
+ * newcomer would be made a replica of the group that still remembers the address, and lose its data within 12 s.
+ */
+import { join } from "node:path";
+import { expect } from "vitest";
+import { PATH } from "../../kube/paths.ts";
+import type { Pod } from "../../kube/types.ts";
+import { addressInUse, giveNext } from "../cluster/cluster.ts";
+import { type Bed, EXAMPLES } from "./lib/bed.ts";
+import { countOf, seed } from "./lib/data.ts";
+import { Group } from "./lib/group.ts";
+import { inOtherNamespace } from "./lib/namespace.ts";
+import { test } from "./lib/scenario.ts";
+import { say, waitUntil } from "./lib/wait.ts";
+
+const EXPECTED = { replicas: 2, sentinels: 3 };
+const ALONE = { replicas: 0, sentinels: 1 };
+const KEYS = 1000;
+/** Sentinel makes a master at a remembered replica's address a replica after some 12 s. */
+const TEMPTED_MS = 20_000;
+
+/** A group of one, on the node where the address is. */
+function newcomer(node: string): string {
+  return `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: cache }
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: newcomer } }
+  template:
+    metadata:
+      labels: { app: newcomer }
+      annotations: { redis-ha.io/cluster: cache }
+    spec:
+      nodeName: ${node}
+      containers:
+        - name: redis
+          image: docker.io/library/redis:7
+          imagePullPolicy: IfNotPresent
+          ports: [{ containerPort: 6379 }]
+`;
+}
+
+/** A group of the same name in another namespace, asked by the first one's client. */
+class Other extends Group {
+  override async throughService() {
+    return { ...(await super.throughService()), host: `${(await this.service()).metadata?.name}.${this.namespace}` };
+  }
+}
+
+async function freed(address: string, cluster: string, node: string): Promise<void> {
+  await waitUntil(`${address} to be free`, 45_000, async () => {
+    if (addressInUse(address, { name: cluster, node })) throw new Error("in use");
+  });
+}
+
+const clusterOf = ({ where }: Bed): string => {
+  if (!("cluster" in where)) throw new Error("addresses can be chosen only in a cluster of the cluster tool");
+  return where.cluster;
+};
+
+test("a new group at an address that another group of its name remembers keeps its data, and so does the other", async ({
+  bed,
+  space,
+}) => {
+  const first = space.group();
+  await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
+  const { master } = await waitUntil("a whole group", 30_000, async () => await first.whole(EXPECTED));
+  await seed(first, "first", KEYS, "1", EXPECTED.replicas);
+  const pod = await bed.kube.get<Pod>(PATH.pods(space.namespace, master));
+  const [address, node] = [pod.status?.podIP ?? "", pod.spec?.nodeName ?? ""];
+
+  await inOtherNamespace(bed, async (namespace) => {
+    await bed.kubectl(["-n", space.namespace, "delete", "pod", master, "--wait=false"]);
+    await freed(address, clusterOf(bed), node);
+    giveNext(address, { name: clusterOf(bed), node });
+    await bed.kubectl(["-n", namespace, "apply", "-f", "-"], { input: newcomer(node) });
+    const second = new Other(bed, space.client, namespace);
+    await waitUntil("the newcomer", 30_000, async () => await second.whole(ALONE));
+    expect((await second.master()).ip, "the address was reused").toBe(address);
+    await seed(second, "second", KEYS, "2", 0);
+    const remembering = (await first.sentinels()).filter(({ replicas }) => replicas > EXPECTED.replicas).length;
+    say(
+      `${address} went from ${space.namespace} to ${namespace}; ${remembering} of 3 sentinels of the first group still remember it`,
+    );
+
+    const until = performance.now() + TEMPTED_MS;
+    await waitUntil("both groups to be left in peace", 2 * TEMPTED_MS, async () => {
+      const [{ role, replicas } = { role: "", replicas: [] }] = await second.redises();
+      expect(role, "the newcomer's role").toBe("master");
+      expect(replicas, "the newcomer's replicas").toEqual([]);
+      if (performance.now() < until) throw new Error("watching");
+    });
+    await waitUntil("the first group to be whole", 60_000, async () => await first.whole(EXPECTED));
+    await second.whole(ALONE);
+    for (const [group, own, foreign] of [
+      [first, "first", "second"],
+      [second, "second", "first"],
+    ] as const) {
+      const value = own === "first" ? "1" : "2";
+      expect(await countOf(group, own, KEYS, value), `keys of the ${own} group`).toBe(KEYS);
+      expect(
+        await group.client.command(await group.throughService(), "EXISTS", `${foreign}:1`),
+        `a key of the ${foreign} group`,
+      ).toBe(0);
+    }
+  });
+});

@@ -1,0 +1,33 @@
+/** Many keys at once, and how many of them are still there: writes of a person who loads data, beside those of the writers. */
+import type { Target } from "./client-pod.ts";
+import type { Group } from "./group.ts";
+
+const BATCH = 5000;
+/** How long the replicas may take, ms. */
+const WAIT_MS = 5000;
+
+/** Writes `count` keys `kind:1` … with this value, one command each, and waits until `replicas` of the replicas have them. */
+export async function seed(group: Group, kind: string, count: number, value: string, replicas: number): Promise<void> {
+  const target = await group.throughService();
+  const script = "for i = tonumber(ARGV[2]), tonumber(ARGV[3]) do redis.call('set', ARGV[1] .. ':' .. i, ARGV[4]) end";
+  const batches = Array.from({ length: Math.ceil(count / BATCH) }, (_, at) => [
+    at * BATCH + 1,
+    Math.min(count, (at + 1) * BATCH),
+  ]);
+  const commands = batches.map((ends) => ["EVAL", script, "0", kind, ...ends.map(String), value]);
+  const wait = ["WAIT", String(replicas), String(WAIT_MS)];
+  const answers = await group.client.commands(target, [...commands, wait], 2 * WAIT_MS);
+  const problem = answers.find((answer) => "error" in answer);
+  if (problem !== undefined) throw new Error(`${kind}: ${JSON.stringify(problem)}`);
+  const last = answers.at(-1);
+  const acknowledged = last !== undefined && "reply" in last ? Number(last.reply) : 0;
+  if (acknowledged < replicas) throw new Error(`${kind}: ${acknowledged} replicas have the data, ${replicas} should`);
+}
+
+/** How many of the keys `kind:1` … `kind:count` have this value at `target`. */
+export async function countOf(group: Group, kind: string, count: number, value: string, target?: Target): Promise<number> {
+  const script =
+    "local n = 0 for i = 1, tonumber(ARGV[2]) do if redis.call('get', ARGV[1] .. ':' .. i) == ARGV[3] then n = n + 1 end end return n";
+  const where = target ?? (await group.throughService());
+  return Number(await group.client.command(where, "EVAL", script, "0", kind, String(count), value));
+}
