@@ -125,7 +125,7 @@ export class Group {
     // Before the members: a Service that is older than they are only makes the patch conflict; a newer one would let old facts undo a newer route.
     const masterService = source.masterService(source.masterServiceName());
     const members = await this.#links.read(pods);
-    const outsiders = await this.#outsiders.read(pods);
+    const outsiders = await this.#outsiders.read(pods, this.#memory.lostAt === undefined ? undefined : this.#facts);
     if (outsiders === undefined) return;
     const facts = this.#gather(members, settings, outsiders, masterService);
     const decided = performance.now();
@@ -165,7 +165,7 @@ export class Group {
   #gather(
     members: readonly MemberFact[],
     settings: GroupSettings,
-    outsiders: Pick<GroupFacts, "outsiders" | "outsiderSelector">,
+    outsiders: Pick<GroupFacts, "outsiders" | "outsiderSelector" | "outsidersUnread">,
     masterService: ServiceFact | undefined,
   ): GroupFacts {
     const { source, group } = this.#options;

@@ -121,6 +121,8 @@ export interface SentinelUp {
   readonly tilt: boolean;
   /** how often it pings, ms (SENTINEL DEBUG); undefined where the server does not tell */
   readonly pingPeriodMs?: number;
+  /** how often it asks every server for INFO, ms (SENTINEL DEBUG); undefined where the server does not tell */
+  readonly infoPeriodMs?: number;
   /** undefined: it does not monitor this group */
   readonly master: Monitored | undefined;
 }
@@ -196,6 +198,8 @@ export interface GroupFacts {
   readonly members: readonly MemberFact[];
   /** only looked for where it matters: before the bootstrap, and while the last injected pod is going */
   readonly outsiders: readonly OutsiderFact[];
+  /** nobody has looked for them in this round, or the API server did not answer: none in the list does not mean that there is none */
+  readonly outsidersUnread?: boolean;
   /** labels by which the workload selects its pods, for a Service that has to lead to un-injected ones again */
   readonly outsiderSelector: Readonly<Record<string, string>> | undefined;
   /** undefined: does not exist (or is not yet known) */

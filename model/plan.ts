@@ -21,6 +21,15 @@ export interface ClaimAction {
   readonly pod: PodFact;
 }
 
+/** Writes the record of the master anew from what a majority of the sentinels says: the Service that had it was deleted. */
+export interface RestoreRecordAction {
+  readonly kind: "restore-record";
+  readonly address: Address;
+  /** whose address it is, if anybody's */
+  readonly pod: PodFact | undefined;
+  readonly epoch: number;
+}
+
 /** Makes one replica the master and tells every sentinel ("H", facts/promotion.md). */
 export interface PromoteAction {
   readonly kind: "promote";
@@ -110,6 +119,12 @@ export interface SentinelSettings {
   readonly parallelSyncs: number;
 }
 
+/** How often a sentinel does what, ms: run-time values (SENTINEL DEBUG) that are gone after its restart. */
+export interface SentinelPeriods {
+  readonly pingPeriodMs: number;
+  readonly infoPeriodMs: number;
+}
+
 /** Makes a sentinel watch the group's master. */
 export interface MonitorAction {
   readonly kind: "monitor";
@@ -132,7 +147,7 @@ export interface SetSentinelAction {
   readonly kind: "set-sentinel";
   readonly member: MemberFact;
   readonly settings: Partial<SentinelSettings>;
-  readonly pingPeriodMs?: number;
+  readonly periods: Partial<SentinelPeriods>;
 }
 
 /** Makes a sentinel forget peers and replicas that are gone for good, and teaches it the living at once. */
@@ -173,6 +188,7 @@ export interface UnpauseAction {
 export type Action =
   | RouteAction
   | ClaimAction
+  | RestoreRecordAction
   | PromoteAction
   | SentinelFailoverAction
   | HandoverAction

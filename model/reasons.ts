@@ -21,6 +21,8 @@ export const REASON = {
   SelectorRepaired: "SelectorRepaired",
   ConnectionsCut: "ConnectionsCut",
   // bootstrap and recovery
+  RecordRestored: "RecordRestored",
+  HaltedRecordMissing: "HaltedRecordMissing",
   WaitingForPods: "WaitingForPods",
   Bootstrapped: "Bootstrapped",
   Recovered: "Recovered",
@@ -69,6 +71,7 @@ export const HALTED: ReadonlySet<Reason> = new Set<Reason>([
   REASON.HaltedManualRecovery,
   REASON.HaltedDataMissing,
   REASON.HaltedStaleReplica,
+  REASON.HaltedRecordMissing,
 ]);
 
 /** Reasons whose Event is of type Warning. */

@@ -4,7 +4,7 @@ import { adopt, copy, release } from "./adopt.ts";
 import type { ActContext, ActResult } from "./context.ts";
 import { fence } from "./fence.ts";
 import { handover } from "./handover.ts";
-import { claim, markPod, markService } from "./marks.ts";
+import { claim, markPod, markService, restoreRecord } from "./marks.ts";
 import { promote } from "./promote.ts";
 import { attach, configureRedis, unpause } from "./redis.ts";
 import { route } from "./route.ts";
@@ -17,6 +17,8 @@ export function act(context: ActContext, action: Action): Promise<ActResult> {
       return route(context, action);
     case "claim":
       return claim(context, action);
+    case "restore-record":
+      return restoreRecord(context, action);
     case "promote":
       return promote(context, action);
     case "sentinel-failover":

@@ -1,8 +1,10 @@
 /** Writes that people and Kubernetes see: labels and gates of pods, marks of the master Service, the claim of a bootstrap. */
 import { isConflict, isNotFound } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
+import type { MasterRecord } from "../../model/facts.ts";
 import { IN_SYNC_GATE, LABEL, MARK, REQUEST } from "../../model/names.ts";
-import type { ClaimAction, MarkPodAction, MarkServiceAction } from "../../model/plan.ts";
+import type { ClaimAction, MarkPodAction, MarkServiceAction, RestoreRecordAction } from "../../model/plan.ts";
+import { REASON } from "../../model/reasons.ts";
 import { CLAIMED } from "../policies/route.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, refused } from "./context.ts";
 import { recordOf } from "./route.ts";
@@ -70,9 +72,20 @@ export async function markService(context: ActContext, action: MarkServiceAction
 
 /** Conditional on the Service as it was seen: of two handlers that choose, one wins. */
 export async function claim(context: ActContext, action: ClaimAction): Promise<ActResult> {
+  return writeRecord(context, recordOf(action.pod, 0, CLAIMED, "", new Date().toISOString()));
+}
+
+/** The record alone, the selector stays: nobody is confirmed yet. */
+export async function restoreRecord(context: ActContext, { pod, address, epoch }: RestoreRecordAction): Promise<ActResult> {
+  const since = new Date().toISOString();
+  const reason = REASON.RecordRestored;
+  const nobody = { pod: "", uid: "", instance: "", ip: address.ip, epoch, since, reason };
+  return writeRecord(context, pod === undefined ? nobody : recordOf(pod, epoch, reason, "", since));
+}
+
+async function writeRecord(context: ActContext, record: MasterRecord): Promise<ActResult> {
   const service = context.facts.masterService;
   if (service === undefined) return refused("the master Service does not exist");
-  const record = recordOf(action.pod, 0, CLAIMED, "", new Date().toISOString());
   return patched(
     `service ${service.name}`,
     context.kube.mergePatch(PATH.services(context.group.namespace, service.name), {

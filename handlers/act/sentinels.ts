@@ -7,6 +7,7 @@ import type {
   HelloAction,
   MonitorAction,
   SentinelFailoverAction,
+  SentinelPeriods,
   SetSentinelAction,
 } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
@@ -56,6 +57,11 @@ const OPTION = {
   parallelSyncs: "parallel-syncs",
 } as const;
 
+const PERIOD = { pingPeriodMs: "ping-period", infoPeriodMs: "info-period" } as const satisfies Record<
+  keyof SentinelPeriods,
+  string
+>;
+
 export async function setSentinel(context: ActContext, action: SetSentinelAction): Promise<ActResult> {
   const link = sentinelLink(context, action.member);
   if (link === undefined) return refused("the sentinel is not connected");
@@ -65,9 +71,8 @@ export async function setSentinel(context: ActContext, action: SetSentinelAction
   });
   try {
     if (options.length > 0) await link.call(["SENTINEL", "SET", context.links.masterName, ...options], ANSWER_MS);
-    if (action.pingPeriodMs !== undefined) {
-      await link.call(["SENTINEL", "DEBUG", "ping-period", String(action.pingPeriodMs)], ANSWER_MS);
-    }
+    for (const [name, ms] of Object.entries(action.periods))
+      await link.call(["SENTINEL", "DEBUG", PERIOD[name as keyof typeof PERIOD], String(ms)], ANSWER_MS);
     return DONE;
   } catch (error) {
     return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);

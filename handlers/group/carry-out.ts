@@ -83,7 +83,7 @@ export class CarryOut {
 
   /** Writes that only the API server takes part in: one at a time for each object, and never waited for. A hanging API server must not delay a failover. */
   #later(context: ActContext, action: Action): void {
-    const key = "pod" in action ? `${action.kind} ${action.pod.uid}` : action.kind;
+    const key = "pod" in action && action.pod !== undefined ? `${action.kind} ${action.pod.uid}` : action.kind;
     if (this.#inFlight.has(key)) return;
     this.#inFlight.add(key);
     context.background(this.#one(context, action).finally(() => this.#inFlight.delete(key)));

@@ -123,12 +123,14 @@ export function sentinelFact(
           sentinels: peers(sentinels),
           replicas: peers(replicas),
         };
-  const pingPeriod = [...flatFields(debug)].find(([key]) => key.toLowerCase() === "ping-period")?.[1];
+  const periods = new Map([...flatFields(debug)].map(([key, value]) => [key.toLowerCase(), number(value)]));
+  const [pingPeriodMs, infoPeriodMs] = [periods.get("ping-period"), periods.get("info-period")];
   return {
     state: "up",
     myId: String(myId),
     tilt: infoFields(info).get("sentinel_tilt") === "1",
-    ...(pingPeriod === undefined ? {} : { pingPeriodMs: number(pingPeriod) }),
+    ...(pingPeriodMs === undefined ? {} : { pingPeriodMs }),
+    ...(infoPeriodMs === undefined ? {} : { infoPeriodMs }),
     master: monitored,
   };
 }

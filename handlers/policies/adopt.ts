@@ -2,7 +2,7 @@
  * Adoption: the annotation was put on a workload that already runs a plain redis with data. The new, injected pod copies it first, then takes over
  * without loss; only then its readiness gate lets the rollout delete the old pod. And the way back, when the annotation is removed.
  */
-import type { OutsiderFact } from "../../model/facts.ts";
+import type { GroupFacts, MasterRecord, OutsiderFact, RedisUp } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { CAUGHT_UP_BYTES } from "./marks.ts";
 import { NOTHING, type Policy, type Step } from "./policy.ts";
@@ -17,7 +17,8 @@ const copied = ({ redis }: Pick<RedisMember, "redis">, source: { ip: string; por
 export const adopt: Policy = ({ facts, truth, memory }): Step => {
   const record = facts.masterService?.record;
   if (!facts.leading || facts.masterService === undefined || facts.outsiders.length === 0) return NOTHING;
-  if (truth.kind === "confirmed" || (record !== undefined && record.reason !== CLAIMED)) return NOTHING;
+  if (truth.kind === "confirmed" || (record !== undefined && record.reason !== CLAIMED && !abandoned(facts, record)))
+    return NOTHING;
   const source = predecessor(facts.outsiders);
   if (source === undefined) return NOTHING;
   if (source.redis.state === "unknown") return { actions: [], state: "waiting", stop: true };
@@ -51,6 +52,21 @@ export const adopt: Policy = ({ facts, truth, memory }): Step => {
     stop: true,
   };
 };
+
+/**
+ * The recorded master is gone without a trace, and nobody of the group has a key: a release that died half-way gave the data to a plain pod and left its
+ * record behind. What the outsiders have counts then, as before a bootstrap.
+ */
+function abandoned(facts: GroupFacts, record: MasterRecord): boolean {
+  if (record.volume !== undefined || facts.members.some(({ pod }) => pod.uid === record.uid)) return false;
+  const members = redisMembers(facts);
+  return members.length > 0 && members.every(({ redis }) => redis?.state === "up" && !redis.loading && !hasOwnData(facts, redis));
+}
+
+/** It has keys, and not because it is copying them from an outsider. */
+export function hasOwnData({ outsiders }: Pick<GroupFacts, "outsiders">, redis: RedisUp): boolean {
+  return redis.keys > 0 && !outsiders.some(({ address }) => redis.role === "replica" && sameAddress(redis.master, address));
+}
 
 /** The oldest one that is master: what served before. */
 function predecessor(outsiders: readonly OutsiderFact[]): OutsiderFact | undefined {

@@ -10,6 +10,7 @@ import { handover } from "./handover.ts";
 import { marks } from "./marks.ts";
 import { person } from "./person.ts";
 import type { Context, Policy, Step } from "./policy.ts";
+import { record } from "./record.ts";
 import { recover } from "./recover.ts";
 import { report } from "./report.ts";
 import { route } from "./route.ts";
@@ -24,6 +25,7 @@ const POLICIES: readonly Policy[] = [
   person,
   adopt,
   bootstrap,
+  record,
   failover,
   recover,
   unpause,

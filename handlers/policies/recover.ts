@@ -90,6 +90,8 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
         `kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=${best.member.pod.name}`,
     );
   }
+  if (best.redis.keys === 0 && facts.outsidersUnread === true && !facts.members.some(({ pod }) => pod.uid === record.uid))
+    return waitFor("no node has data; whether a pod of the workload that runs without redis-ha has it is being asked");
   const message = `${nameOf(best.member)} becomes master after a total outage: ${grounds(best, record)}`;
   return {
     actions: [

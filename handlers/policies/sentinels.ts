@@ -9,16 +9,22 @@ import { monitoring, redisMembers, redisUp, sameAddress, sentinelElecting, senti
 export const SLOT_PATIENCE_MS = 30_000;
 /** A slot that was written is visible on the watch by then, or the write failed and is tried again, ms. */
 export const SLOT_SEEN_MS = 3_000;
-/** An entry that belongs to nobody living is forgotten after this time, ms: longer than a restart, shorter than a person's patience. */
-export const GHOST_PATIENCE_MS = 10_000;
-/** One sentinel at a time forgets, and the next one only after this time, ms: it has learnt the group anew by then (hello every 2 s). */
-export const FORGET_INTERVAL_MS = 4_000;
+/** An entry that belongs to nobody living is forgotten after this time, ms: a new pod may be known to the sentinels before the watch tells us of it. */
+export const GHOST_PATIENCE_MS = 5_000;
+/** One sentinel at a time forgets, and the next one only after this time, ms: it has learnt the group anew by then (INFO every second, hello every 2 s). */
+export const FORGET_INTERVAL_MS = 3_000;
 
 /**
  * How often the sentinels ping, ms (Sentinel's own: 1000, set by SENTINEL DEBUG, gone after a restart). The clock of down-after starts with the first ping
  * that has no answer: half the period is half the uncertainty. Below about 250 ms replicas' INFO counts as too old in an election (ADR 0007).
  */
 export const PING_PERIOD_MS = 500;
+
+/**
+ * How often the sentinels ask for INFO, ms (Sentinel's own: 10 s; in a failover 1 s, as here). By it a sentinel that was made to forget learns the living
+ * replicas, and all learn of a replica that follows the wrong master (ADR 0014).
+ */
+export const INFO_PERIOD_MS = 1000;
 
 /** Sentinel's settings for the group: what the annotations say, else majority quorum and every replica at once. */
 export function wantedSettings(facts: GroupFacts): SentinelSettings {
@@ -82,14 +88,19 @@ export const sentinels: Policy = ({ facts, truth }): Step => {
       else actions.push({ kind: "hello", member, master: truth.address, epoch: truth.epoch });
     } else {
       const settings = differing(master, wanted);
-      const slow = sentinel.pingPeriodMs !== undefined && sentinel.pingPeriodMs !== PING_PERIOD_MS;
-      if (Object.keys(settings).length > 0 || slow) {
-        actions.push({ kind: "set-sentinel", member, settings, ...(slow ? { pingPeriodMs: PING_PERIOD_MS } : {}) });
-      }
+      const periods = {
+        ...(slower(sentinel.pingPeriodMs, PING_PERIOD_MS) ? { pingPeriodMs: PING_PERIOD_MS } : {}),
+        ...(slower(sentinel.infoPeriodMs, INFO_PERIOD_MS) ? { infoPeriodMs: INFO_PERIOD_MS } : {}),
+      };
+      if (Object.keys(settings).length + Object.keys(periods).length > 0)
+        actions.push({ kind: "set-sentinel", member, settings, periods });
     }
   }
   return { actions };
 };
+
+/** A server that does not tell its periods (Redis 6.2) can't be given any. */
+const slower = (has: number | undefined, wanted: number): boolean => has !== undefined && has !== wanted;
 
 function differing(has: Monitored, wanted: SentinelSettings): Partial<SentinelSettings> {
   return {

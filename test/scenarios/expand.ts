@@ -48,6 +48,8 @@ export interface Situation {
   readonly sentinels?: Lines;
   readonly service?: Service | null;
   readonly outside?: Outside;
+  /** whether un-injected pods could not be listed */
+  readonly outsideUnread?: boolean;
   readonly hint?: string | null;
   readonly epochHeard?: number;
   /** in how many ms kube-proxy takes up a change; absent: at once */
@@ -146,6 +148,7 @@ export function expand(situation: Situation): GroupFacts {
     outsiders: Object.entries(situation.outside ?? {}).map(([name, line]) => outsiderOf(name, line, group, pods)),
     outsiderSelector: undefined,
     proxiesFreeInMs: situation.proxiesFreeInMs ?? 0,
+    outsidersUnread: situation.outsideUnread ?? false,
     masterService: situation.service == null ? undefined : serviceOf(situation.service, pods),
     hint: hintOf(situation.hint),
     epochHeard: situation.epochHeard ?? 0,
@@ -271,7 +274,14 @@ function sentinelOf(pod: PodFact, line: string | null | undefined, group: Group)
   const words = new Words(line);
   const [kind = "", epoch = "0"] = words.plain;
   if (kind === "refused" || kind === "timeout" || kind === "denied" || kind === "unknown") return { state: kind, forMs: 5 };
-  const up = { state: "up", myId: words.text("id") ?? `id-${pod.name}`, tilt: words.has("tilt") } as const;
+  const [ping, info] = [words.time("ping"), words.time("info")];
+  const up = {
+    state: "up",
+    myId: words.text("id") ?? `id-${pod.name}`,
+    tilt: words.has("tilt"),
+    ...(ping === undefined ? {} : { pingPeriodMs: ping }),
+    ...(info === undefined ? {} : { infoPeriodMs: info }),
+  } as const;
   if (kind === "idle") return { ...up, master: undefined };
   const address = { ip: ipOf(kind), port: 6379 };
   const count = group.sentinels.filter(({ terminating }) => !terminating).length;

@@ -32,6 +32,8 @@ function touched(action: Action): readonly { readonly uid: string }[] {
     case "give-slot":
     case "mark-pod":
       return [action.pod];
+    case "restore-record":
+      return action.pod === undefined ? [] : [action.pod];
     case "copy":
     case "mark-service":
       return [];

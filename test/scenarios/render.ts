@@ -17,6 +17,8 @@ export function render(action: Action): string {
     }
     case "claim":
       return `claim ${action.pod.name}`;
+    case "restore-record":
+      return `record ${action.pod?.name ?? `nobody at ${action.address.ip}`} epoch ${action.epoch}`;
     case "promote": {
       const old = action.old === undefined ? "nobody" : nameAt(action.old.ip);
       const who = `promote ${list(action.candidates)} for ${action.cause} after ${old}`;
@@ -46,7 +48,7 @@ export function render(action: Action): string {
     case "hello":
       return `hello to ${action.member.pod.name}: ${nameAt(action.master.ip)} epoch ${action.epoch}`;
     case "set-sentinel":
-      return `set at ${action.member.pod.name} ${pairs(action.settings)}`;
+      return `set at ${action.member.pod.name} ${pairs({ ...action.settings, ...action.periods })}`;
     case "forget":
       return `forget at ${action.member.pod.name}: ${action.ghosts.join(" ")}`;
     case "give-slot":
