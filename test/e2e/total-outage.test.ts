@@ -12,6 +12,8 @@ import type { Group } from "./lib/group.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
+/** A sentinel that a busy machine has stalled for two seconds does nothing for thirty. */
+const WHOLE_MS = 90_000;
 const EXPECTED = { replicas: 2, sentinels: 3 };
 const KEYS = 10_000;
 const TEST_MS = 240_000;
@@ -69,7 +71,7 @@ interface Outage {
 async function groupWithStaleReplica(bed: Bed, space: Space, yaml: string): Promise<Outage> {
   const group = space.group("store");
   await space.apply({ yaml });
-  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   const nodes = new Map((await group.pods()).map(({ metadata, spec }) => [metadata?.name ?? "", spec?.nodeName ?? ""]));
   const names = [...nodes.keys()];
   const last = names.find((name) => names.filter((other) => nodes.get(other) === nodes.get(name)).length === 1);
@@ -78,7 +80,7 @@ async function groupWithStaleReplica(bed: Bed, space: Space, yaml: string): Prom
   if ((await group.master()).name !== last) {
     await bed.kubectl(["-n", space.namespace, "annotate", "service", "store-master", `${REQUEST.handover}=${last}`]);
     await waitUntil(`${last} to be master`, 30_000, async () => expect((await group.master()).name).toBe(last));
-    await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   }
   const [stale, fresh] = names.filter((name) => name !== last);
   const other = nodes.get(fresh ?? "");
@@ -176,7 +178,7 @@ describe("all pods of a StatefulSet are deleted at once", () => {
   test("recovery: manual halts and says how to go on; a person's word is done", { timeout: TEST_MS }, async ({ bed, space }) => {
     const group = space.group("store");
     await space.apply({ yaml: manifest(true, { recovery: "manual" }) });
-    await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
     await seed(group, "old", KEYS, "kept", 2);
     await bed.kubectl(["-n", space.namespace, "delete", "pods", "-l", "app=store", "--wait=false", "--grace-period=1"]);
     const halted = await waitUntil("the halt", 60_000, async () => {
