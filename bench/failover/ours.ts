@@ -15,17 +15,26 @@ export const EXPECTED = { replicas: 2, sentinels: 3 };
 interface Manifest {
   spec: {
     selector: { matchLabels: Record<string, string> };
-    template: { spec: { affinity?: object; containers: { image: string }[] } };
+    template: { spec: { affinity?: object; volumes?: object[]; containers: { image: string; volumeMounts?: object[] }[] } };
   };
 }
 
+export interface Variant {
+  /** the data directory is a disk of 48 MiB */
+  readonly smallDisk?: boolean;
+}
+
 /** The quickstart with one pod per node; pods of another revision don't count, or a rollout would never find a place for its first pod. */
-export function manifestOf(image: string): string {
+export function manifestOf(image: string, { smallDisk = false }: Variant = {}): string {
   const manifest = parse(readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8")) as Manifest;
   const { spec } = manifest;
   const apart = { labelSelector: spec.selector, matchLabelKeys: ["pod-template-hash"], topologyKey: "kubernetes.io/hostname" };
   spec.template.spec.affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [apart] } };
-  for (const container of spec.template.spec.containers) container.image = image;
+  for (const container of spec.template.spec.containers) {
+    container.image = image;
+    if (smallDisk) container.volumeMounts = [{ name: "data", mountPath: "/data" }];
+  }
+  if (smallDisk) spec.template.spec.volumes = [{ name: "data", emptyDir: { medium: "Memory", sizeLimit: "48Mi" } }];
   return stringify(manifest);
 }
 
@@ -47,8 +56,8 @@ export class Ours implements Stack {
   }
 
   /** Applies the manifest; `whole` tells when it is there. */
-  async deploy(image: string): Promise<void> {
-    await this.bed.kubectl(["-n", this.namespace, "apply", "-f", "-"], { input: manifestOf(image) });
+  async deploy(image: string, variant: Variant = {}): Promise<void> {
+    await this.bed.kubectl(["-n", this.namespace, "apply", "-f", "-"], { input: manifestOf(image, variant) });
   }
 
   get seats(): Seat[] {

@@ -4,7 +4,7 @@ import { type Bed, connectBed, installFromSources } from "../../test/e2e/lib/bed
 import { ClientPod } from "../../test/e2e/lib/client-pod.ts";
 import { diagnose } from "../../test/e2e/lib/diagnose.ts";
 import { messageOf, say, waitUntil } from "../../test/e2e/lib/wait.ts";
-import { Ours } from "./ours.ts";
+import { Ours, type Variant } from "./ours.ts";
 import { Peers } from "./peers.ts";
 
 export class Site {
@@ -36,11 +36,11 @@ export class Site {
     return new Site(bed, cluster, image, clientNode);
   }
 
-  async ours(): Promise<Ours> {
+  async ours(variant: Variant = {}): Promise<Ours> {
     const namespace = await this.#namespace("ours");
     const client = await ClientPod.start(this.bed, namespace, "client", this.clientNode);
     const ours = new Ours(this.bed, namespace, this.cluster, client);
-    await ours.deploy(this.image);
+    await ours.deploy(this.image, variant);
     this.#ours = ours;
     return ours;
   }

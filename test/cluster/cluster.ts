@@ -4,7 +4,7 @@
  */
 export { addressInUse, giveNext } from "./addresses.ts";
 export { leftovers } from "./cleanup.ts";
-export { containerPid, containerProcesses } from "./containers.ts";
+export { containerPid, containerProcesses, giveAddressNext, limitMemory } from "./containers.ts";
 export { buildProjectImages, type ProjectImage, projectImageName } from "./images/project.ts";
 export { DEFAULT_NAME, down, type UpOptions, up } from "./lifecycle.ts";
 export {
@@ -20,5 +20,6 @@ export {
   partition,
   poweroff,
   poweron,
+  signalDaemon,
 } from "./operate.ts";
 export { type RunOptions, type RunResult, waitFor } from "./process.ts";

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connectApi } from "./api.ts";
 import { type Layout, nodeOf } from "./layout.ts";
@@ -64,4 +64,32 @@ async function findContainer(
   } finally {
     api.close();
   }
+}
+
+/** Sets the memory limit of a running container, as its pod's own limit would; beyond it the kernel kills the container's process. It ends with the container. */
+export async function limitMemory(
+  namespace: string,
+  pod: string,
+  container: string,
+  bytes: number,
+  choice: Choice = {},
+): Promise<void> {
+  const pid = await containerPid(namespace, pod, container, choice);
+  const groups = readFileSync(`/proc/${pid}/cgroup`, "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
+  const old = groups.find(([, controllers]) => controllers?.split(",").includes("memory"));
+  const [, , path = ""] = old ?? groups.find(([id]) => id === "0") ?? [];
+  const file =
+    old === undefined ? join("/sys/fs/cgroup", path, "memory.max") : join("/sys/fs/cgroup/memory", path, "memory.limit_in_bytes");
+  writeFileSync(file, String(bytes));
+}
+
+/** Makes a node give an address to its next pod, as soon as that address is free: as it happens by itself when the range is used up. */
+export function giveAddressNext(node: string, address: string, choice: Choice = {}): void {
+  const layout = runningLayout(choice.name ?? DEFAULT_NAME);
+  const folder = join(nodeOf(layout, node).dir, "ipam", "pods");
+  if (existsSync(join(folder, address))) throw new Error(`${address} is still in use on ${node}`);
+  const [a, b, c, d] = address.split(".");
+  writeFileSync(join(folder, "last_reserved_ip.0"), `${a}.${b}.${c}.${Number(d) - 1}`);
 }

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { env } from "node:process";
 import { buildBinaries } from "./build/all.ts";
 import { auditLogFile } from "./controlplane.ts";
-import { insideMachine } from "./daemons.ts";
+import { daemonPid, insideMachine } from "./daemons.ts";
 import { archivesOf } from "./images/catalog.ts";
 import { machineOf, nodeOf } from "./layout.ts";
 import { DEFAULT_NAME } from "./lifecycle.ts";
@@ -108,4 +108,11 @@ export async function poweron(name: string, choice: Choice = {}): Promise<void> 
   await killNode(node);
   await setConnected(layout, node, true);
   await startKubelet(layout, binaries, node, await startContainerd(layout, binaries, node));
+}
+
+/** Sends a signal to a daemon of a machine, for instance SIGSTOP to the "kube-apiserver" of the "control-plane". */
+export function signalDaemon(machine: string, daemon: string, signal: NodeJS.Signals, choice: Choice = {}): void {
+  const pid = daemonPid(machineOf(layoutFor(choice), machine), daemon);
+  if (pid === undefined) throw new Error(`no ${daemon} runs on ${machine}`);
+  process.kill(pid, signal);
 }

@@ -1,0 +1,95 @@
+/** One run of one fault of the matrix. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ClientPod } from "../../test/e2e/lib/client-pod.ts";
+import { messageOf, waitUntil } from "../../test/e2e/lib/wait.ts";
+import { EXPECTED, type Ours } from "../failover/ours.ts";
+import type { MatrixFault } from "./fault.ts";
+import { CONVERGED_MS, judge, type Verdict } from "./judge.ts";
+import { type Seen, Witness } from "./witness.ts";
+
+export interface MatrixSample extends Verdict, Seen {
+  readonly fault: string;
+  readonly gapMs: number;
+  readonly gapFromMs: number;
+  readonly stallMs: number;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly firstErrors: readonly string[];
+  readonly acked: number;
+  readonly lost: number;
+  readonly convergedMs: number | undefined;
+  /** what was missing when the group was not whole in time */
+  readonly missing: string | undefined;
+  readonly from: string;
+  readonly to: string;
+  readonly notes: readonly string[];
+}
+
+export interface RunOptions {
+  readonly ours: Ours;
+  readonly client: ClientPod;
+  readonly name: string;
+  readonly fault: MatrixFault;
+  readonly run: number;
+}
+
+/** Eight writers with a short pause: a client's usual pace, and the processors stay free for what is measured. */
+const WRITERS = { writers: 8, pauseMs: 2 };
+const WHOLE_MS = 120_000;
+/** A group that has not converged is watched for so long more, to say whether it ever does. */
+const LATER_MS = 120_000;
+
+/** The group must be whole before; throws when it can't even begin, or the fault could not be made. */
+export async function runFault({ ours, client, name, fault, run }: RunOptions): Promise<MatrixSample> {
+  const where = await ours.group.throughService();
+  await client.command(where, "FLUSHALL", "ASYNC");
+  await client.startWriters(where, WRITERS);
+  await client.calm();
+  const { acked: calmAcked, ms: calmMs } = await client.window();
+  const before = await ours.group.master();
+  const node = before.pod.spec?.nodeName ?? "";
+  const notes: string[] = [];
+  const scene = { ours, client, pod: before.name, node, ip: before.ip, run, note: (text: string) => notes.push(text) };
+  const witness = new Witness(ours);
+  // The probers need a moment to look at every pod.
+  await sleep(1500);
+  await client.window(true);
+  const faultAt = Date.now();
+  let seen: Seen | undefined;
+  try {
+    await fault.act(scene);
+    const [convergedMs, missing] = await converged(ours);
+    await waitUntil("writes", 10_000, async () => {
+      if ((await client.window()).sinceAckMs > 500) throw new Error("no write is acknowledged");
+    });
+    const window = await client.stopWriters();
+    seen = await witness.stop();
+    const { acked, missing: lost } = await client.verify(where);
+    const rate = (calmAcked / calmMs) * 1000;
+    const { gapMs, stallMs, errors, firstErrors, gapStartedAt } = window;
+    const verdict = judge({ acked, lost, rate, convergedMs, ...seen }, fault.allowed);
+    const gapFromMs = Date.parse(gapStartedAt) - faultAt;
+    const result = { fault: name, gapMs, gapFromMs, stallMs, errors, firstErrors, acked, lost, convergedMs, missing, notes };
+    return { ...verdict, ...seen, ...result, from: before.name, to: (await ours.group.master()).name };
+  } finally {
+    if (seen === undefined) await witness.stop();
+  }
+}
+
+/** The time until the group was whole, and what was missing when that took too long. */
+async function converged(ours: Ours): Promise<[number | undefined, string | undefined]> {
+  const start = performance.now();
+  const whole = async (): Promise<void> => void (await ours.group.whole(EXPECTED));
+  let missing: string | undefined;
+  try {
+    await waitUntil("a whole group", CONVERGED_MS, whole);
+  } catch (error) {
+    missing = messageOf(error);
+    await waitUntil("a whole group, too late", LATER_MS, whole).catch(() => undefined);
+    return [undefined, missing];
+  }
+  return [Math.round(performance.now() - start), missing];
+}
+
+export async function untilReady(ours: Ours): Promise<void> {
+  await waitUntil("a whole group", WHOLE_MS, async () => await ours.group.whole(EXPECTED));
+}

@@ -1,0 +1,76 @@
+/** The matrix as a Markdown table. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { quantile } from "../failover/results.ts";
+import type { MatrixFault } from "./fault.ts";
+import type { MatrixSample } from "./run.ts";
+
+export interface MatrixResults {
+  readonly about: Readonly<Record<string, string | number>>;
+  readonly samples: MatrixSample[];
+  readonly failures: { fault: string; error: string }[];
+}
+
+const BEGIN = "<!-- results: npm run matrix -- --json FILE --table THIS -->";
+const END = "<!-- end of results -->";
+const HEAD = [
+  "fault",
+  "n",
+  "gap p50",
+  "p99",
+  "worst",
+  "errors p50",
+  "lost",
+  "may lose",
+  "two writable",
+  "whole after",
+  "INV1 2 3",
+];
+
+/** Replaces what is between the markers of a file. */
+export function writeMatrix(file: string, results: MatrixResults, faults: Readonly<Record<string, MatrixFault>>): void {
+  const text = readFileSync(file, "utf8");
+  const begin = text.indexOf(BEGIN);
+  const end = text.indexOf(END);
+  if (begin < 0 || end < begin) throw new Error(`${file} needs the lines ${BEGIN} and ${END}`);
+  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n\n${matrix(results, faults)}\n${text.slice(end)}`);
+}
+
+export function matrix(results: MatrixResults, faults: Readonly<Record<string, MatrixFault>>): string {
+  const rows = Object.entries(faults).flatMap(([name, { what }]) => {
+    const samples = results.samples.filter(({ fault }) => fault === name);
+    return samples.length === 0 ? [] : [[what, ...cells(samples)]];
+  });
+  const widths = HEAD.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
+  const line = (row: readonly string[]): string => `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
+  const about = Object.entries(results.about).map(([key, value]) => `${key} ${value}`);
+  const failed = results.failures.map(({ fault, error }) => `- ${fault}: ${error}`);
+  const table = [line(HEAD), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+  const parts = [`${about.join(", ")}.`, table];
+  if (failed.length > 0) parts.push(`Runs that did not come to their end:\n\n${failed.join("\n")}`);
+  return `${parts.join("\n\n")}\n`;
+}
+
+function cells(samples: readonly MatrixSample[]): string[] {
+  const of = (pick: (one: MatrixSample) => number): number[] => samples.map(pick);
+  const gaps = of(({ gapMs }) => gapMs);
+  const errors = of((one) => Object.values(one.errors).reduce((sum, count) => sum + count, 0));
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  const late = samples.filter(({ convergedMs }) => convergedMs === undefined).length;
+  const whole = samples.flatMap(({ convergedMs }) => (convergedMs === undefined ? [] : [convergedMs]));
+  const held = (pick: (one: MatrixSample) => boolean): string => {
+    const broken = samples.filter((one) => !pick(one)).length;
+    return broken === 0 ? "✓" : `✗${broken}`;
+  };
+  return [
+    String(samples.length),
+    ...[quantile(gaps, 0.5), quantile(gaps, 0.99), Math.max(...gaps)].map(ms),
+    String(quantile(errors, 0.5)),
+    `${sum(of(({ lost }) => lost))} of ${sum(of(({ acked }) => acked))}`,
+    String(sum(of(({ allowedLoss }) => allowedLoss))),
+    ms(Math.max(...of(({ twoWritableMs }) => twoWritableMs))),
+    late === 0 ? ms(quantile(whole, 0.5)) : `${late} × not in 60 s`,
+    [held(({ inv1 }) => inv1), held(({ inv2 }) => inv2), held(({ inv3 }) => inv3)].join(" "),
+  ];
+}
+
+const ms = (value: number): string => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${Math.round(value)} ms`);
