@@ -1,17 +1,19 @@
-/** The admin port: plain HTTP for probes, Prometheus and people. */
+/** The admin port: plain HTTP for probes, Prometheus and people. It is open to the pod network, so it shows no secrets and changes nothing. */
 
 import fastify, { type FastifyInstance } from "fastify";
+import { servePage } from "../page/server/routes.ts";
+import type { PageSource } from "../page/server/stream.ts";
 import type { Metrics } from "../report/metrics.ts";
 
 export interface AdminOptions {
   metrics: Metrics;
   /** Why this replica should get no admissions now; undefined when it should. */
   notReady: () => string | undefined;
-  /** What /groups shows. */
-  groups: () => unknown;
+  /** What /groups and the page show. */
+  page: PageSource;
 }
 
-export function createAdmin({ metrics, notReady, groups }: AdminOptions): FastifyInstance {
+export function createAdmin({ metrics, notReady, page }: AdminOptions): FastifyInstance {
   const app = fastify({ logger: false, forceCloseConnections: true });
   // Alive means that the event loop turns: whether others can be reached is no reason to be killed.
   app.get("/healthz", () => "ok\n");
@@ -20,6 +22,7 @@ export function createAdmin({ metrics, notReady, groups }: AdminOptions): Fastif
     return why === undefined ? "ok\n" : reply.code(503).send(`${why}\n`);
   });
   app.get("/metrics", async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
-  app.get("/groups", (_request, reply) => reply.send(groups()));
+  app.get("/groups", (_request, reply) => reply.send(page.groups()));
+  servePage(app, page);
   return app;
 }

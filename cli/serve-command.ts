@@ -42,7 +42,9 @@ export function serveCommand(): Command {
     .addOption(new Option("--watch-namespace <name>", "look after groups of this namespace only").env("REDIS_HA_WATCH_NAMESPACE"))
     // No variables for ports: Kubernetes itself sets REDIS_HA_WEBHOOK_PORT where a Service has that name, and to an address.
     .addOption(
-      new Option("--admin-port <port>", "plain HTTP: /healthz /readyz /metrics /groups").default(8080).argParser(wholeNumber),
+      new Option("--admin-port <port>", "plain HTTP: the page, /healthz /readyz /metrics /groups")
+        .default(8080)
+        .argParser(wholeNumber),
     )
     .addOption(new Option("--webhook-port <port>", "HTTPS, for the API server").default(8443).argParser(wholeNumber))
     .addOption(

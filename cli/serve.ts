@@ -1,6 +1,5 @@
 /** One process of redis-ha, wired together: the admin port at once, then the webhook with its certificates beside the handlers. */
 
-import { randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,6 +8,8 @@ import { type CertificateKeeper, keepCertificates, type ServingPair } from "../c
 import { type Handlers, startHandlers } from "../handlers/manager.ts";
 import { connectKube, type Kube } from "../kube/client.ts";
 import { createEventRecorder } from "../kube/events.ts";
+import { createNews } from "../page/server/news.ts";
+import type { Replica } from "../page/wire.ts";
 import type { Logger } from "../report/log.ts";
 import type { Metrics } from "../report/metrics.ts";
 import { createReporter, type Reporter } from "../report/report.ts";
@@ -16,6 +17,7 @@ import { injectConfig } from "../webhook/config.ts";
 import { registerWebhookMetrics } from "../webhook/metrics.ts";
 import { createWebhook, type Webhook } from "../webhook/server.ts";
 import { createAdmin } from "./admin.ts";
+import { newIdentity, podOfIdentity } from "./identity.ts";
 import { listen, portOf } from "./listen.ts";
 import type { ServeFlags } from "./serve-command.ts";
 import { VERSION } from "./version.ts";
@@ -37,9 +39,10 @@ export interface ServeContext {
 
 /** Resolves when the process does all that it was asked to; the admin port answers long before. */
 export async function serve(flags: ServeFlags, { log, metrics, kube = connect(flags, metrics) }: ServeContext): Promise<Running> {
-  const identity = `${process.env.POD_NAME ?? hostname()}_${randomBytes(4).toString("hex")}`;
+  const identity = newIdentity(process.env.POD_NAME ?? hostname());
   const events = createEventRecorder({ kube, log, instance: identity, onDropped: () => metrics.droppedEvents.inc() });
-  const reporter = createReporter({ log, metrics, events });
+  const news = createNews();
+  const reporter = createReporter({ log, metrics, events, heard: news.heard });
   const parts: { handlers?: Handlers; certified?: Certified } = {};
   let draining = false;
 
@@ -48,7 +51,19 @@ export async function serve(flags: ServeFlags, { log, metrics, kube = connect(fl
     if (flags.webhook && !parts.certified?.keeper.ready()) return "no valid certificate that the API server was told to trust";
     return flags.webhook || !flags.handlers || parts.handlers ? undefined : "the handlers have not started";
   };
-  const admin = createAdmin({ metrics, notReady, groups: () => parts.handlers?.groups() ?? [] });
+  const startedAt = Date.now();
+  const replica = (): Replica => {
+    const leader = podOfIdentity(parts.handlers?.leader());
+    return {
+      pod: podOfIdentity(identity) ?? identity,
+      version: VERSION,
+      startedAt,
+      leads: parts.handlers?.leads() ?? false,
+      ...(leader === undefined ? {} : { leader }),
+      handlers: parts.handlers !== undefined,
+    };
+  };
+  const admin = createAdmin({ metrics, notReady, page: { replica, groups: () => parts.handlers?.groups() ?? [], news } });
   await listen(admin, flags.adminPort);
   metrics.buildInfo.set({ version: VERSION }, 1);
   log.info({ version: VERSION, identity, webhook: flags.webhook, handlers: flags.handlers }, "starting");

@@ -35,6 +35,10 @@ export interface HandlersOptions {
 export interface Handlers {
   /** the groups as this replica sees them, for the admin port */
   groups(): GroupView[];
+  /** whether this replica holds the Lease */
+  leads(): boolean;
+  /** identity of the Lease's holder, as this replica last saw it; undefined: nobody, or not known */
+  leader(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -219,6 +223,8 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
 
   return {
     groups: () => [...entries.values()].map(({ group }) => group.view()),
+    leads: leading,
+    leader: () => electing.holder,
     stop: async () => {
       clearInterval(housekeeping);
       for (const { group } of entries.values()) group.stop();

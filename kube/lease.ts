@@ -31,6 +31,8 @@ export interface LeaderOptions {
 
 export interface Leadership {
   readonly held: boolean;
+  /** The holder's identity as last seen, which may have expired since; undefined: nobody, or not known yet. */
+  readonly holder: string | undefined;
   /** Gives the Lease back, so that the next holder need not wait for it to expire. Bounded by two seconds. */
   stop(): Promise<void>;
 }
@@ -182,6 +184,9 @@ export function electLeader(options: LeaderOptions): Leadership {
   return {
     get held() {
       return held;
+    },
+    get holder() {
+      return sighting.lease?.spec?.holderIdentity || undefined;
     },
     stop: async () => {
       stopping.abort();

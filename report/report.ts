@@ -24,11 +24,18 @@ export interface Reporter {
   report(occurrence: Occurrence): void;
 }
 
-/** Without `events` (the command line, tests) nothing is written to the API server. */
-export function createReporter(options: { log: Logger; metrics: Metrics; events?: EventRecorder }): Reporter {
-  const { log, metrics, events } = options;
+/** Without `events` (the command line, tests) nothing is written to the API server. `heard` is told of every occurrence too; it must not throw. */
+export function createReporter(options: {
+  log: Logger;
+  metrics: Metrics;
+  events?: EventRecorder;
+  heard?: (occurrence: Occurrence) => void;
+}): Reporter {
+  const { log, metrics, events, heard } = options;
   return {
-    report: ({ reason, message, namespace, cluster, involved = [], fields = {} }) => {
+    report: (occurrence) => {
+      const { reason, message, namespace, cluster, involved = [], fields = {} } = occurrence;
+      heard?.(occurrence);
       metrics.events.inc({ reason });
       const line = {
         ...fields,

@@ -2,6 +2,7 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { pageInBundle } from "./page.ts";
 
 const root = join(import.meta.dirname, "..");
 const out = join(root, "dist", "redis-ha.mjs");
@@ -21,6 +22,7 @@ export async function bundle(): Promise<string> {
     legalComments: "none",
     keepNames: true,
     logLevel: "warning",
+    plugins: [pageInBundle],
     // Some dependencies are CommonJS and call require() at run time.
     banner: {
       js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',

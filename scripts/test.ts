@@ -27,13 +27,30 @@ const STILL_RUNNING_MS = 10_000;
 
 const STAGES: Readonly<Record<string, Stage>> = {
   lint: { what: "Biome on all files", limitMinutes: 5, run: program(["@biomejs/biome/bin/biome", "check", "."]) },
-  types: { what: "the TypeScript compiler", limitMinutes: 5, run: program(["typescript/bin/tsc", "--noEmit"]) },
+  types: {
+    what: "the TypeScript compiler; the page's browser side has types of its own",
+    limitMinutes: 5,
+    run: both(program(["typescript/bin/tsc", "--noEmit"]), program(["typescript/bin/tsc", "--noEmit", "-p", "page/browser"])),
+  },
   unit: { what: "unit tests, scenarios, simulation", limitMinutes: 10, run: vitest("unit", "default") },
   process: { what: "the server as a process, under load", limitMinutes: 10, run: vitest("process", "verbose") },
   boot: { what: "the boot scripts with real servers", limitMinutes: 20, run: vitest("boot", "verbose") },
   protocol: { what: "the sentinels' protocol, on every version", limitMinutes: 10, run: vitest("protocol", "verbose") },
   cluster: { what: "everything on a real Kubernetes cluster", limitMinutes: 60, run: vitest("cluster", "verbose") },
 };
+
+/** One after the other, each with the whole limit. */
+function both(first: Stage["run"], second: Stage["run"]): Stage["run"] {
+  return async (limitMs) => {
+    const [one, other] = [await first(limitMs), await second(limitMs)];
+    return {
+      passed: one.passed + other.passed,
+      failed: one.failed + other.failed,
+      skipped: one.skipped + other.skipped,
+      notes: [...one.notes, ...other.notes],
+    };
+  };
+}
 
 /** A check without tests of its own: it counts as one. */
 function program(command: readonly string[]): Stage["run"] {

@@ -9,7 +9,17 @@ import { DEBIAN_PACKAGES } from "../versions.ts";
 
 /** Installs the Debian packages of the host that are missing. */
 export async function installPackages(): Promise<void> {
-  const missing = (): string[] => Object.keys(DEBIAN_PACKAGES).filter((name) => !existsSync(DEBIAN_PACKAGES[name] ?? ""));
+  await install(DEBIAN_PACKAGES);
+}
+
+/** Installs one Debian package if `file`, which it brings, is missing. */
+export async function installPackage(name: string, file: string): Promise<void> {
+  await install({ [name]: file });
+}
+
+/** @param packages name of each, and a file that it brings */
+async function install(packages: Readonly<Record<string, string>>): Promise<void> {
+  const missing = (): string[] => Object.keys(packages).filter((name) => !existsSync(packages[name] ?? ""));
   if (missing().length === 0) return;
   if (!existsSync("/usr/bin/apt-get")) {
     throw new Error(`this machine has no apt-get; install these by hand (names of Debian): ${missing().join(", ")}`);
@@ -20,13 +30,13 @@ export async function installPackages(): Promise<void> {
     mkdirSync(BUILD_LOGS, { recursive: true });
     const log = join(BUILD_LOGS, "apt.log");
     const quiet = { log, env: { ...env, DEBIAN_FRONTEND: "noninteractive" } };
-    const install = ["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", ...names];
+    const command = ["install", "-y", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", ...names];
     await step(`install the Debian packages ${names.join(", ")}`, async () => {
       // Old lists name packages that the mirror no longer has, so a failure is tried again with fresh ones.
-      const first = hasLists() ? await run("apt-get", install, { ...quiet, allowFailure: true }) : undefined;
+      const first = hasLists() ? await run("apt-get", command, { ...quiet, allowFailure: true }) : undefined;
       if (first?.code === 0) return;
       await run("apt-get", ["update", "-o", "DPkg::Lock::Timeout=300"], quiet);
-      await run("apt-get", install, quiet);
+      await run("apt-get", command, quiet);
     });
   });
 }

@@ -139,6 +139,27 @@ describe("serve", () => {
     agent.destroy();
   });
 
+  test("the page: who answers, whether it leads, and no reader holds up the stop", async () => {
+    const one = await start({ webhook: false });
+    expect((await admin("/")).body).toContain("<title>redis-ha</title>");
+    let heard = "";
+    const ended = new Promise<void>((resolve) => {
+      get({ host: "127.0.0.1", port: one.adminPort, path: "/page/stream", agent: false }, (stream) => {
+        stream.setEncoding("utf8").on("data", (chunk) => {
+          heard += chunk;
+        });
+        stream.on("close", resolve).on("error", () => undefined);
+      });
+    });
+    const identity = (api.objects.get(PATH.leases("sys", "redis-ha-handlers")) as { spec?: { holderIdentity?: string } }).spec;
+    const pod = identity?.holderIdentity?.replace(/_[0-9a-f]{8}$/, "");
+    await expect.poll(() => heard, { timeout: 3000 }).toContain(`"pod":"${pod}"`);
+    await expect.poll(() => heard, { timeout: 3000 }).toMatch(/"leads":true,"leader":"[^"_]+","handlers":true/);
+    await one.stop();
+    running = undefined;
+    await ended;
+  });
+
   test("--no-webhook needs no certificate, --no-handlers takes no Lease", async () => {
     await start({ webhook: false });
     expect((await admin("/readyz")).status).toBe(200);

@@ -1,0 +1,7 @@
+/** What a replica calls itself in the Lease: its pod's name, and something of this very process. */
+import { randomBytes } from "node:crypto";
+
+export const newIdentity = (pod: string): string => `${pod}_${randomBytes(4).toString("hex")}`;
+
+/** The pod's name in an identity. */
+export const podOfIdentity = (identity: string | undefined): string | undefined => identity?.replace(/_[0-9a-f]+$/, "");
