@@ -5,6 +5,7 @@
 export { addressInUse, giveNext } from "./addresses.ts";
 export { leftovers } from "./cleanup.ts";
 export { containerPid, containerProcesses, giveAddressNext, limitMemory } from "./containers.ts";
+export { delay } from "./delay/delay.ts";
 export { buildProjectImages, type ProjectImage, projectImageName } from "./images/project.ts";
 export { DEFAULT_NAME, down, type UpOptions, up } from "./lifecycle.ts";
 export {

@@ -1,5 +1,5 @@
 /** Faults of the network, and of whole nodes. */
-import { heal, partition, poweroff, poweron } from "../../../test/cluster/cluster.ts";
+import { delay, heal, partition, poweroff, poweron } from "../../../test/cluster/cluster.ts";
 import { filter, unfilter } from "../../../test/e2e/lib/firewall.ts";
 import type { Faults, MatrixFault, Scene } from "../fault.ts";
 import { others, seconds, untilAnotherMaster } from "./steps.ts";
@@ -66,6 +66,18 @@ export const NETWORK: Faults = {
     what: "30 % of the packets to the master's pod are lost for 15 s",
     allowed: "none",
     act: async (scene) => await filtered(scene, [`ip daddr ${scene.ip} numgen random mod 100 < 30 drop`], 15),
+  },
+  "delay-300": {
+    what: "every packet to and from the master's pod 300 ms late for 20 s",
+    allowed: "none",
+    act: async ({ ours, node, ip }) => {
+      const end = await delay(node, ip, 300, { name: ours.cluster });
+      try {
+        await seconds(20);
+      } finally {
+        await end();
+      }
+    },
   },
   "deaf-replicas": {
     what: "no packet of the master reaches the other pods for 20 s; theirs reach it",

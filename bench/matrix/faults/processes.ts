@@ -1,9 +1,11 @@
 /** Faults of the master's process and of the sentinels' processes. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { PATH } from "../../../kube/paths.ts";
+import type { Pod } from "../../../kube/types.ts";
 import { masterServiceName, REQUEST } from "../../../model/names.ts";
 import { limitMemory } from "../../../test/cluster/cluster.ts";
-import type { Faults, MatrixFault } from "../fault.ts";
+import { waitUntil } from "../../../test/e2e/lib/wait.ts";
+import type { Faults, MatrixFault, Scene } from "../fault.ts";
 import { kill, masterPid, nameOf, ofBenchmark, others, seconds, sentinelPid, signalRedis, untilAnotherMaster } from "./steps.ts";
 
 const MEMORY_LIMIT = 256 * 2 ** 20;
@@ -11,6 +13,18 @@ const MEMORY_LIMIT = 256 * 2 ** 20;
 const GREEDY = "local t = {} for i = 1, 1000000 do t[i] = string.rep('x', 1048576) .. i end return #t";
 /** Times after the request at which the master of a handover is killed, ms: the whole sequence takes 50–150. */
 const HANDOVER_KILLS_MS = [0, 10, 20, 30, 40, 55, 70, 90, 120, 160];
+
+/** The kubelet tells why a container ended: no other death may pass for this one. */
+async function untilKilledForMemory({ ours, pod, note }: Scene): Promise<void> {
+  await waitUntil("the kernel to kill the master", 30_000, async () => {
+    const found = await ours.bed.kube.get<Pod>(PATH.pods(ours.namespace, pod));
+    const status = found.status?.containerStatuses?.find(({ name }) => name === "redis");
+    const ended = status?.lastState?.terminated ?? status?.state?.terminated;
+    if (ended === undefined) throw new Error("its container still runs");
+    note(`${ended.reason}, code ${ended.exitCode}, at ${ended.finishedAt}`);
+    if (ended.exitCode !== 137) throw new Error(`the container ended with ${ended.exitCode}, ${ended.reason}`);
+  });
+}
 
 function stopped(time: number): MatrixFault {
   return {
@@ -55,6 +69,7 @@ export const PROCESSES: Faults = {
       const { ours, pod, ip } = scene;
       await limitMemory(ours.namespace, pod, "redis", MEMORY_LIMIT, { name: ours.cluster });
       const greedy = scene.client.commands(await ours.group.at(ip), [["EVAL", GREEDY, "0"]]).catch(() => undefined);
+      await untilKilledForMemory(scene);
       await untilAnotherMaster(scene);
       await greedy;
     },
