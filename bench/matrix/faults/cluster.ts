@@ -23,6 +23,7 @@ async function scale({ ours }: Scene, replicas: number): Promise<void> {
   });
 }
 
+const TAINT = "redis-ha-test/full=yes";
 const STRANGERS_KEYS = 100;
 
 /** A redis of somebody else: no password, its own data. */
@@ -59,8 +60,8 @@ async function reuseAddress(scene: Scene): Promise<void> {
   const { ours, node, ip, pod } = scene;
   const { bed, namespace, cluster } = ours;
   const stranger = PATH.pods(namespace, "stranger");
-  // Our own new pod must not be the one that gets it.
-  await bed.kubectl(["cordon", node]);
+  // Our own new pod must not be the one that gets it. No cordon: that would be a hand-over.
+  await bed.kubectl(["taint", "node", node, `${TAINT}:NoSchedule`]);
   try {
     await bed.kubectl(["-n", namespace, "delete", "pod", pod, "--force", "--grace-period=0"]);
     await waitUntil("the address to be free", 60_000, async () => giveAddressNext(node, ip, { name: cluster }));
@@ -74,7 +75,7 @@ async function reuseAddress(scene: Scene): Promise<void> {
       await scene.client.command({ host: ip, port: REDIS_PORT }, "DEBUG", "POPULATE", String(STRANGERS_KEYS));
     });
   } finally {
-    await bed.kubectl(["uncordon", node]);
+    await bed.kubectl(["taint", "node", node, `${TAINT}:NoSchedule-`], { allowFailure: true });
   }
   await waitUntil("the group to be whole beside it", 60_000, async () => await ours.whole());
   // Longer than a sentinel waits before it puts a wrong role right.

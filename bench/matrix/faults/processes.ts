@@ -8,7 +8,7 @@ import { waitUntil } from "../../../test/e2e/lib/wait.ts";
 import type { Faults, MatrixFault, Scene } from "../fault.ts";
 import { kill, masterPid, nameOf, ofBenchmark, others, seconds, sentinelPid, signalRedis, untilAnotherMaster } from "./steps.ts";
 
-const MEMORY_LIMIT = 256 * 2 ** 20;
+const MEMORY_LIMIT = 64 * 2 ** 20;
 /** A script that takes memory until it is stopped; nothing of it is replicated. */
 const GREEDY = "local t = {} for i = 1, 1000000 do t[i] = string.rep('x', 1048576) .. i end return #t";
 /** Times after the request at which the master of a handover is killed, ms: the whole sequence takes 50–150. */
