@@ -158,6 +158,12 @@ export interface ForgetAction {
   readonly monitored: Monitored;
 }
 
+/** Ends a sentinel's process, so that its container starts it again: its boot script reads the slot anew. */
+export interface RestartSentinelAction {
+  readonly kind: "restart-sentinel";
+  readonly member: MemberFact;
+}
+
 export interface GiveSlotAction {
   readonly kind: "give-slot";
   readonly pod: PodFact;
@@ -203,6 +209,7 @@ export type Action =
   | SetSentinelAction
   | ForgetAction
   | GiveSlotAction
+  | RestartSentinelAction
   | MarkPodAction
   | MarkServiceAction
   | UnpauseAction;
@@ -235,6 +242,8 @@ export interface Memory {
   readonly ghostSince: ReadonlyMap<string, number>;
   /** when a sentinel was last made to forget: one at a time */
   readonly forgotAt: number;
+  /** when a sentinel was last started again */
+  readonly sentinelRestartedAt: number;
   /** a handover that failed is not tried again before this time */
   readonly handoverNotBefore: number;
   /** since when the present master is to hand over; undefined while it may stay */

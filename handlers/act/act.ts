@@ -8,7 +8,7 @@ import { claim, markPod, markService, restoreRecord } from "./marks.ts";
 import { promote } from "./promote.ts";
 import { attach, configureRedis, unpause } from "./redis.ts";
 import { route } from "./route.ts";
-import { forget, giveSlot, hello, monitor, sentinelFailover, setSentinel } from "./sentinels.ts";
+import { forget, giveSlot, hello, monitor, restartSentinel, sentinelFailover, setSentinel } from "./sentinels.ts";
 
 /** Never rejects for a fault of the world; a rejection is our own bug. */
 export function act(context: ActContext, action: Action): Promise<ActResult> {
@@ -45,6 +45,8 @@ export function act(context: ActContext, action: Action): Promise<ActResult> {
       return setSentinel(context, action);
     case "forget":
       return forget(context, action);
+    case "restart-sentinel":
+      return restartSentinel(context, action);
     case "give-slot":
       return giveSlot(context, action);
     case "mark-pod":

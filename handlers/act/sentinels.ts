@@ -1,11 +1,13 @@
 /** Sentinel's public commands: MONITOR, SET, RESET, FAILOVER. And the two that only we use: a hello, a slot. */
-import { PATH } from "../../kube/paths.ts";
+import { isConflict } from "../../kube/error.ts";
+import { PATH, pointer } from "../../kube/paths.ts";
 import { MARK, SENTINEL_PORT } from "../../model/names.ts";
 import type {
   ForgetAction,
   GiveSlotAction,
   HelloAction,
   MonitorAction,
+  RestartSentinelAction,
   SentinelFailoverAction,
   SentinelPeriods,
   SetSentinelAction,
@@ -114,16 +116,36 @@ export async function sentinelFailover(context: ActContext, action: SentinelFail
   }
 }
 
-/** Writes the slot onto the pod; the sentinel's boot script waits for it (downward API). */
+/** SHUTDOWN: the container starts the process again, with what it wrote into its file. */
+export async function restartSentinel(context: ActContext, action: RestartSentinelAction): Promise<ActResult> {
+  const link = sentinelLink(context, action.member);
+  if (link === undefined) return refused("the sentinel is not connected");
+  try {
+    await link.call(["SHUTDOWN"], ANSWER_MS);
+    return failed(`sentinel ${action.member.pod.name} did not end`);
+  } catch (error) {
+    // A server that ends closes the connection instead of an answer.
+    return link.state === "up" ? failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`) : DONE;
+  }
+}
+
+/**
+ * Writes the slot onto the pod; the sentinel's boot script waits for it (downward API). Conditional: a pod that another handler gave one meanwhile keeps that.
+ */
 export async function giveSlot(context: ActContext, action: GiveSlotAction): Promise<ActResult> {
   const { namespace } = context.group;
   try {
-    await context.kube.mergePatch(PATH.pods(namespace, action.pod.name), {
-      metadata: { uid: action.pod.uid, annotations: { [MARK.sentinelSlot]: String(action.slot) } },
-    });
+    const path = `/metadata/annotations/${pointer(MARK.sentinelSlot)}`;
+    const { uid, slot } = action.pod;
+    await context.kube.jsonPatch(PATH.pods(namespace, action.pod.name), [
+      { op: "test", path: "/metadata/uid", value: uid },
+      { op: "test", path, value: slot === undefined ? null : String(slot) },
+      { op: "add", path, value: String(action.slot) },
+    ]);
     context.log.info({ reason: REASON.SentinelSlotGiven, pod: action.pod.name, slot: action.slot }, "sentinel slot given");
     return DONE;
   } catch (error) {
+    if (isConflict(error)) return refused(`${action.pod.name} has another slot by now`);
     return failed(`slot of ${action.pod.name}: ${messageOf(error)}`);
   }
 }

@@ -14,7 +14,7 @@ import { record } from "./record.ts";
 import { recover } from "./recover.ts";
 import { report } from "./report.ts";
 import { route } from "./route.ts";
-import { forget, sentinels, slots } from "./sentinels.ts";
+import { forget, identity, sentinels, slots } from "./sentinels.ts";
 import { findTruth, type Truth } from "./truth.ts";
 import { sameAddress } from "./view.ts";
 
@@ -35,6 +35,7 @@ const POLICIES: readonly Policy[] = [
   attach,
   configure,
   sentinels,
+  identity,
   forget,
 ];
 /** Run in every round: they change nothing in Redis or Sentinel. */
@@ -49,6 +50,7 @@ export function freshMemory(at: number): Memory {
     leadingSince: undefined,
     ghostSince: new Map(),
     forgotAt: 0,
+    sentinelRestartedAt: 0,
     handoverNotBefore: 0,
     handoverWantedSince: undefined,
     slotsGiven: new Map(),

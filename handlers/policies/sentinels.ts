@@ -1,5 +1,5 @@
 /** Sentinels watch the right master with the right settings, have a stable slot each, and know nobody but the living. */
-import type { GroupFacts, MemberFact, Monitored, PeerSeen } from "../../model/facts.ts";
+import type { GroupFacts, MemberFact, Monitored, PeerSeen, PodFact } from "../../model/facts.ts";
 import type { Action, SentinelSettings } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
@@ -13,6 +13,9 @@ export const SLOT_SEEN_MS = 3_000;
 export const GHOST_PATIENCE_MS = 5_000;
 /** One sentinel at a time forgets, and the next one only after this time, ms: it has learnt the group anew by then (INFO every second, hello every 2 s). */
 export const FORGET_INTERVAL_MS = 3_000;
+
+/** A sentinel that is started again for its new slot is given this time to come back with it, ms: the kubelet shows the slot to the pod with its next sync. */
+export const RESTART_INTERVAL_MS = 20_000;
 
 /**
  * How often the sentinels ping, ms (Sentinel's own: 1000, set by SENTINEL DEBUG, gone after a restart). The clock of down-after starts with the first ping
@@ -46,6 +49,14 @@ export const slots: Policy = ({ facts, memory }): Step => {
   const given = new Map([...memory.slotsGiven].filter(([, { at }]) => facts.at - at < SLOT_SEEN_MS));
   const taken = new Set(members.flatMap(({ pod }) => pod.slot ?? given.get(pod.uid)?.slot ?? []));
   const actions: Action[] = [];
+  const give = (pod: PodFact): void => {
+    let slot = 0;
+    while (taken.has(slot)) slot += 1;
+    taken.add(slot);
+    given.set(pod.uid, { slot, at: facts.at });
+    actions.push({ kind: "give-slot", pod, slot });
+  };
+  for (const pod of doubles(members)) if (!given.has(pod.uid)) give(pod);
   const waiting = members
     .filter(({ pod }) => pod.slot === undefined && !given.has(pod.uid) && !pod.terminating)
     .sort((a, b) => a.pod.createdAt - b.pod.createdAt || (a.pod.name < b.pod.name ? -1 : 1));
@@ -56,13 +67,48 @@ export const slots: Policy = ({ facts, memory }): Step => {
         one.pod.slot !== undefined && (one.pod.terminating || one.pod.revision !== pod.revision) && one.pod.role === pod.role,
     );
     if (leaving && facts.at - pod.createdAt < SLOT_PATIENCE_MS && !lowestIsFree(taken, members.length)) continue;
-    let slot = 0;
-    while (taken.has(slot)) slot += 1;
-    taken.add(slot);
-    given.set(pod.uid, { slot, at: facts.at });
-    actions.push({ kind: "give-slot", pod, slot });
+    give(pod);
   }
   return { actions, memory: { slotsGiven: given } };
+};
+
+/** Pods that have a slot that an older one has: two handlers gave it, each from a view in which the other's pod was missing. */
+function doubles(members: readonly MemberFact[]): PodFact[] {
+  const holder = new Set<number>();
+  return [...members]
+    .sort((a, b) => a.pod.createdAt - b.pod.createdAt || (a.pod.name < b.pod.name ? -1 : 1))
+    .flatMap(({ pod }) => {
+      if (pod.slot === undefined) return [];
+      if (holder.has(pod.slot)) return pod.terminating ? [] : [pod];
+      holder.add(pod.slot);
+      return [];
+    });
+}
+
+/**
+ * Two living sentinels with one identity are one voter to their peers, and each other's ghost. The younger one has another slot by now (`slots`); its boot
+ * script takes the identity of that when it is started again.
+ */
+export const identity: Policy = (context): Step => {
+  const { facts, memory } = context;
+  if (!facts.leading || !calm(context) || facts.at - memory.sentinelRestartedAt < RESTART_INTERVAL_MS) return NOTHING;
+  const seen = new Map<string, number | undefined>();
+  const twins = sentinelsUp(facts)
+    .sort((a, b) => a.member.pod.createdAt - b.member.pod.createdAt || (a.member.pod.name < b.member.pod.name ? -1 : 1))
+    .filter(({ member, sentinel }) => {
+      const slot = seen.get(sentinel.myId);
+      if (slot !== undefined) return member.pod.slot !== undefined && member.pod.slot !== slot;
+      seen.set(sentinel.myId, member.pod.slot);
+      return false;
+    });
+  const twin = twins[0];
+  if (twin === undefined) return NOTHING;
+  const message = `sentinel ${twin.member.pod.name} is started again: another one has its identity, slot ${twin.member.pod.slot} gives it one of its own`;
+  return {
+    actions: [{ kind: "restart-sentinel", member: twin.member }],
+    notices: [{ reason: REASON.SentinelConfigured, message }],
+    memory: { sentinelRestartedAt: facts.at },
+  };
 };
 
 /** A gap below the highest slot in use: a predecessor has left, no need to wait. */
@@ -118,13 +164,16 @@ interface Ghost {
   readonly peer: PeerSeen;
 }
 
-/** Entries of sentinels and replicas whose address belongs to no living pod of the group. */
+/** Entries of sentinels and replicas whose address belongs to no living pod of the group, and former identities of living sentinels. */
 export function ghosts(facts: GroupFacts): Ghost[] {
   const living = new Set(facts.members.filter(({ pod }) => !pod.ended && pod.ip !== undefined).map(({ pod }) => pod.ip));
+  const identities = new Map(sentinelsUp(facts).map(({ member, sentinel }) => [member.pod.ip, sentinel.myId]));
+  const former = ({ ip, runId }: PeerSeen): boolean => runId !== "" && identities.has(ip) && identities.get(ip) !== runId;
   return monitoring(facts).flatMap(({ member, sentinel, master }) =>
-    [...master.sentinels, ...master.replicas]
-      .filter((peer) => !living.has(peer.ip))
-      .map((peer) => ({ key: `${sentinel.myId} ${peer.runId || "-"} ${peer.ip}`, member, monitored: master, peer })),
+    [
+      ...master.sentinels.filter((peer) => !living.has(peer.ip) || former(peer)),
+      ...master.replicas.filter((peer) => !living.has(peer.ip)),
+    ].map((peer) => ({ key: `${sentinel.myId} ${peer.runId || "-"} ${peer.ip}`, member, monitored: master, peer })),
   );
 }
 

@@ -65,7 +65,7 @@ describe("identity", () => {
     expect(await early.sentinel.log()).not.toContain(PASSWORD);
   });
 
-  test("a container that restarts goes on with what it knew; another slot is only said", async () => {
+  test("a container that restarts goes on with what it knew, also under the identity of another slot", async () => {
     bed = await Bed.make(server("redis", "7.0"), "ash");
     const pod = await bed.pod("1");
     pod.startRedis([]);
@@ -84,7 +84,7 @@ describe("identity", () => {
     );
     await pod.giveSlot("2");
     pod.startSentinel();
-    expect(await id(pod)).toBe(idOf("1"));
+    expect(await id(pod)).toBe(idOf("2"));
     expect(await pod.monitored()).toMatchObject({
       ip: pod.ip,
       "config-epoch": "7",
@@ -92,7 +92,7 @@ describe("identity", () => {
       "parallel-syncs": "3",
     });
     const log = await pod.sentinel.log();
-    expect(log).toContain("the slot is '2' now, but this sentinel keeps its identity");
+    expect(log).toContain(`the slot is 2 now: the identity ${idOf("1")} becomes ${idOf("2")}`);
     // Sentinel writes the password without quotes; a password with spaces must survive a restart nevertheless.
     await until("a link to the master", async () => (await pod.monitored()).flags === "master");
   });

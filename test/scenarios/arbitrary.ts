@@ -226,6 +226,7 @@ export const memory: fc.Arbitrary<Memory> = fc.record({
   firstSeenAt: fc.constantFrom(START, START - 10_000, START - 200_000),
   leadingSince: fc.constantFrom(undefined, START - 1000),
   ghostSince: fc.constant(new Map<string, number>()),
+  sentinelRestartedAt: fc.constant(0),
   forgotAt: fc.constantFrom(0, START - 1000),
   handoverNotBefore: fc.constantFrom(0, START + 100),
   promoteNotBefore: fc.constantFrom(0, 0, START + 100),

@@ -127,6 +127,7 @@ export function expand(situation: Situation): GroupFacts {
   const redisPods = living.filter(({ hasRedis }) => hasRedis);
   const sentinelPods = living.filter(({ hasSentinel }) => hasSentinel);
   const group = {
+    ids: new Map(names.map((name) => [name, new Words(lines.sentinels[name] ?? "").text("id") ?? `id-${name}`])),
     min: String(settings.minReplicasToWrite ?? (redisPods.filter(({ terminating }) => !terminating).length >= 3 ? 1 : 0)),
     redis: redisPods,
     sentinels: sentinelPods,
@@ -201,6 +202,8 @@ function podOf(
 }
 
 interface Group {
+  /** the sentinels' identities by pod */
+  readonly ids: ReadonlyMap<string, string>;
   readonly min: string;
   readonly redis: readonly PodFact[];
   readonly sentinels: readonly PodFact[];
@@ -298,7 +301,8 @@ function sentinelOf(pod: PodFact, line: string | null | undefined, group: Group)
     parallelSyncs: group.settings.parallelSyncs ?? Math.max(1, replicas),
     flags: ["master", ...(words.has("electing") ? ["failover_in_progress"] : []), ...(words.has("s_down") ? ["s_down"] : [])],
     sentinels: [
-      ...others.map((one) => peer(one, SENTINEL_PORT, `id-${one.name}`)),
+      ...others.map((one) => peer(one, SENTINEL_PORT, group.ids.get(one.name) ?? "")),
+      ...group.sentinels.filter(({ name }) => words.text("former") === name).map((one) => peer(one, 0, "id-former")),
       ...ghosts.map((ip) => ({ runId: `id-${ip}`, ip, port: SENTINEL_PORT, flags: ["s_down"] })),
     ],
     replicas: [

@@ -51,6 +51,8 @@ export function render(action: Action): string {
       return `set at ${action.member.pod.name} ${pairs({ ...action.settings, ...action.periods })}`;
     case "forget":
       return `forget at ${action.member.pod.name}: ${action.ghosts.join(" ")}`;
+    case "restart-sentinel":
+      return `restart the sentinel of ${action.member.pod.name}`;
     case "give-slot":
       return `slot ${action.slot} for ${action.pod.name}`;
     case "mark-pod": {

@@ -21,8 +21,13 @@ export async function withoutHandlers<T>(bed: Bed, work: () => Promise<T>): Prom
     return await work();
   } finally {
     await scale(before);
-    await bed.kubectl(["-n", SYSTEM, "rollout", "status", "deployment/redis-ha", "--timeout=60s"], { timeoutMs: 70_000 });
+    await untilWell(bed);
   }
+}
+
+/** All replicas are there and Ready: what comes after a fault to them shall not meet it. */
+export async function untilWell(bed: Bed): Promise<void> {
+  await bed.kubectl(["-n", SYSTEM, "rollout", "status", "deployment/redis-ha", "--timeout=60s"], { timeoutMs: 70_000 });
 }
 
 /** The pod that holds the Lease. */
