@@ -36,6 +36,8 @@ export interface PodFact {
   readonly orphan: boolean;
   /** the kubelet reports that the redis container is not running, or that it was restarted since `startedAt` of the link */
   readonly containerEnded: boolean;
+  /** its redis or its sentinel has run once, so it was started with a password that existed */
+  readonly started: boolean;
   readonly restarts: number;
   /** the node is cordoned, or gone */
   readonly nodeGoing: boolean;

@@ -242,6 +242,8 @@ export interface Memory {
   readonly ghostSince: ReadonlyMap<string, number>;
   /** when a sentinel was last made to forget: one at a time */
   readonly forgotAt: number;
+  /** too few sentinels answered, and it was said; until enough do again */
+  readonly quorumLost: boolean;
   /** when a sentinel was last started again */
   readonly sentinelRestartedAt: number;
   /** a handover that failed is not tried again before this time */

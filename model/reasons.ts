@@ -10,6 +10,8 @@ export const REASON = {
   CertificateRepaired: "CertificateRepaired",
   // objects of a group
   SecretCreated: "SecretCreated",
+  SecretRestored: "SecretRestored",
+  HaltedSecretMissing: "HaltedSecretMissing",
   ServiceCreated: "ServiceCreated",
   ServiceRepaired: "ServiceRepaired",
   ServiceTakenOver: "ServiceTakenOver",
@@ -72,12 +74,14 @@ export const HALTED: ReadonlySet<Reason> = new Set<Reason>([
   REASON.HaltedDataMissing,
   REASON.HaltedStaleReplica,
   REASON.HaltedRecordMissing,
+  REASON.HaltedSecretMissing,
 ]);
 
 /** Reasons whose Event is of type Warning. */
 export const WARNING: ReadonlySet<Reason> = new Set<Reason>([
   ...HALTED,
   REASON.NotInjected,
+  REASON.SecretRestored,
   REASON.CertificateRepaired,
   REASON.InvalidSettings,
   REASON.SettingsDiffer,

@@ -20,31 +20,47 @@ import type { GroupSettings } from "../../model/settings.ts";
 
 const labelsOf = (group: GroupId) => ({ [LABEL.cluster]: group.cluster, [LABEL.managedBy]: MANAGED_BY });
 
-/** Returns the group's password, undefined with auth: none. Makes the Secret if it is not there; of two who make it, both read what the first wrote. */
-export async function password(kube: Kube, group: GroupId, settings: GroupSettings): Promise<string | undefined> {
-  if (settings.auth.kind === "none") return undefined;
-  const [name, key] =
-    settings.auth.kind === "secret" ? [settings.auth.name, settings.auth.key] : [secretName(group.cluster), SECRET_KEY];
-  const path = PATH.secrets(group.namespace, name);
-  const secret = await kube.get<Secret>(path).catch(async (error: unknown) => {
-    if (!isNotFound(error) || settings.auth.kind !== "generated") throw error;
-    await kube
-      .create(PATH.secrets(group.namespace), {
-        apiVersion: "v1",
-        kind: "Secret",
-        metadata: { name, namespace: group.namespace, labels: labelsOf(group) },
-        type: "Opaque",
-        // Letters and digits only: it stands in configuration files, URLs and shell commands of people.
-        stringData: { [key]: randomBytes(24).toString("base64url").replaceAll(/[-_]/g, "x") },
-      })
-      .catch((conflict: unknown) => {
-        if (!isConflict(conflict)) throw conflict;
-      });
-    return kube.get<Secret>(path);
+/** Where a group's password is kept; undefined with auth: none. */
+export function secretOf(group: GroupId, { auth }: GroupSettings): { name: string; key: string } | undefined {
+  if (auth.kind === "none") return undefined;
+  return auth.kind === "secret" ? { name: auth.name, key: auth.key } : { name: secretName(group.cluster), key: SECRET_KEY };
+}
+
+/** The password of the Secret; undefined where there is no such Secret. Throws when it has no such key, or the API server does not answer. */
+export async function readPassword(
+  kube: Kube,
+  group: GroupId,
+  { name, key }: { name: string; key: string },
+): Promise<string | undefined> {
+  const secret = await kube.get<Secret>(PATH.secrets(group.namespace, name)).catch((error: unknown) => {
+    if (isNotFound(error)) return undefined;
+    throw error;
   });
+  if (secret === undefined) return undefined;
   const value = secret.data?.[key];
   if (value === undefined) throw new Error(`Secret ${group.namespace}/${name} has no key ${key}`);
   return Buffer.from(value, "base64").toString("utf8");
+}
+
+/** Letters and digits only: it stands in configuration files, URLs and shell commands of people. */
+export const newPassword = (): string => randomBytes(24).toString("base64url").replaceAll(/[-_]/g, "x");
+
+/** Makes the Secret of a generated password; of two who make it, the first wins. Returns whether it was made here. */
+export async function createSecret(kube: Kube, group: GroupId, value: string): Promise<boolean> {
+  const name = secretName(group.cluster);
+  try {
+    await kube.create(PATH.secrets(group.namespace), {
+      apiVersion: "v1",
+      kind: "Secret",
+      metadata: { name, namespace: group.namespace, labels: labelsOf(group) },
+      type: "Opaque",
+      stringData: { [SECRET_KEY]: value },
+    });
+    return true;
+  } catch (error) {
+    if (isConflict(error)) return false;
+    throw error;
+  }
 }
 
 /** The Services of a group as they are created; the master Service selects nobody until there is a master. */

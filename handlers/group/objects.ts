@@ -3,36 +3,34 @@ import type { GroupFacts, PodFact } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
-import { createServices, password } from "../act/objects.ts";
+import { createServices } from "../act/objects.ts";
+import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
 import type { GroupVoice } from "./voice.ts";
-
-/** When servers refuse the password the Secret is read again, so often at most, ms. */
-const PASSWORD_MS = 5000;
 
 export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
-  #password: { value: string | undefined; key: string; readAt: number } | undefined;
-  #inDoubt = false;
+  readonly #secret: GroupSecret;
 
   constructor(options: GroupOptions, voice: GroupVoice) {
     this.#options = options;
     this.#voice = voice;
+    this.#secret = new GroupSecret(options, voice);
   }
 
   get password(): string | undefined {
-    return this.#password?.value;
+    return this.#secret.value;
   }
 
   /** It was read once; its value may still be "none". */
   get passwordKnown(): boolean {
-    return this.#password !== undefined;
+    return this.#secret.known;
   }
 
   /** Nobody of the group is left, and it may be on its way out with its whole namespace: the Secret is read again when somebody comes. */
   doubt(): void {
-    this.#inDoubt = true;
+    this.#secret.doubt();
   }
 
   /**
@@ -41,15 +39,9 @@ export class GroupObjects {
    */
   async ensure(pods: readonly PodFact[], settings: GroupSettings, before: GroupFacts | undefined): Promise<boolean> {
     const { kube, group, source, log } = this.#options;
-    const key = JSON.stringify(settings.auth);
     try {
-      const known = this.#password;
       const denied = before?.members.some(({ redis, sentinel }) => redis?.state === "denied" || sentinel?.state === "denied");
-      const stale = denied === true && known !== undefined && Date.now() - known.readAt > PASSWORD_MS;
-      if (known?.key !== key || stale || this.#inDoubt) {
-        this.#password = { key, value: await password(kube, group, settings), readAt: Date.now() };
-        this.#inDoubt = false;
-      }
+      if (!(await this.#secret.ensure(pods, settings, denied === true))) return false;
       // A group whose pods are all going gets nothing any more: its Service may just have been given back.
       if (source.leading() && pods.some(({ terminating }) => !terminating)) {
         const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));

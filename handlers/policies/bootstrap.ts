@@ -100,5 +100,6 @@ function whyNot(members: readonly MemberFact[]): string {
   if (members.every(({ pod }) => pod.role === "replica")) {
     return "all redis pods have role replica; a pod with role master or auto is needed as first master";
   }
-  return `no redis answers yet: ${members.map(nameOf).join(", ")}`;
+  // Without the pods' addresses: while they start the text would change every moment, and each change is an Event.
+  return "no redis of the group answers yet";
 }

@@ -51,6 +51,7 @@ export function freshMemory(at: number): Memory {
     ghostSince: new Map(),
     forgotAt: 0,
     sentinelRestartedAt: 0,
+    quorumLost: false,
     handoverNotBefore: 0,
     handoverWantedSince: undefined,
     slotsGiven: new Map(),

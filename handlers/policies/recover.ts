@@ -38,9 +38,9 @@ export const recover: Policy = (context): Step => {
   if (up.length === 0) return waitFor("no redis of the group answers");
   const sentinels = sentinelMembers(facts);
   if (sentinels.length > 0 && sentinelsUp(facts).length < majority(facts) && monitoring(facts).length < majority(facts)) {
-    const reached = sentinelsUp(facts).length;
-    if (reached < Math.floor(sentinels.length / 2) + 1)
-      return waitFor(`only ${reached} of ${sentinels.length} sentinels answer; a majority must, before a master may be chosen`);
+    const needed = Math.floor(sentinels.length / 2) + 1;
+    if (sentinelsUp(facts).length < needed)
+      return waitFor(`fewer than ${needed} of ${sentinels.length} sentinels answer; as many must, before a master may be chosen`);
   }
   return choose(context, up, record);
 };
@@ -81,7 +81,8 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
         stop: true,
       };
     }
-    if (missing.length > 0 && lostFor < PENDING_PATIENCE_MS) return waitFor(`${missing.map(nameOf).join(", ")} not up yet`);
+    if (missing.length > 0 && lostFor < PENDING_PATIENCE_MS)
+      return waitFor(`not up yet: ${missing.map(({ pod }) => pod.name).join(", ")}`);
   }
   if (best.redis.keys === 0 && record.volume !== undefined && !up.some((one) => isLastMaster(one, record))) {
     return halt(

@@ -36,6 +36,11 @@ export function podFact(pod: Pod, nodeGoing: (node: string) => boolean): PodFact
     graceMs: (pod.metadata?.deletionGracePeriodSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30) * 1000,
     ended: phase === "Succeeded" || phase === "Failed",
     orphan: false,
+    started: [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].some(
+      (one) =>
+        (one === status || one.name === INJECTED.sentinelContainer) &&
+        (one.state?.running !== undefined || one.lastState?.terminated !== undefined),
+    ),
     containerEnded:
       status !== undefined &&
       status.state?.running === undefined &&

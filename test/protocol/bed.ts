@@ -127,6 +127,7 @@ export class ProtocolBed {
       graceMs: 30_000,
       ended: false,
       orphan: false,
+      started: true,
       containerEnded: false,
       restarts: 0,
       nodeGoing: false,

@@ -189,6 +189,7 @@ function podOf(
     graceMs: ms(words.text("grace") ?? "5s"),
     ended: words.has("ended"),
     orphan: words.has("orphan"),
+    started: true,
     containerEnded: words.has("container-ended"),
     restarts: 0,
     nodeGoing: words.has("node-going"),

@@ -1,10 +1,12 @@
 /** Many keys at once, and how many of them are still there: writes of a person who loads data, beside those of the writers. */
 import type { Target } from "./client-pod.ts";
 import type { Group } from "./group.ts";
+import { waitUntil } from "./wait.ts";
 
 const BATCH = 5000;
-/** How long the replicas may take, ms. */
-const WAIT_MS = 5000;
+/** How long a script and the replicas may take, ms. */
+const COMMAND_MS = 5000;
+const REPLICATED_MS = 30_000;
 
 /** Writes `count` keys `kind:1` … with this value, one command each, and waits until `replicas` of the replicas have them. */
 export async function seed(group: Group, kind: string, count: number, value: string, replicas: number): Promise<void> {
@@ -15,13 +17,17 @@ export async function seed(group: Group, kind: string, count: number, value: str
     Math.min(count, (at + 1) * BATCH),
   ]);
   const commands = batches.map((ends) => ["EVAL", script, "0", kind, ...ends.map(String), value]);
-  const wait = ["WAIT", String(replicas), String(WAIT_MS)];
-  const answers = await group.client.commands(target, [...commands, wait], 2 * WAIT_MS);
+  const answers = await group.client.commands(target, commands, COMMAND_MS);
   const problem = answers.find((answer) => "error" in answer);
   if (problem !== undefined) throw new Error(`${kind}: ${JSON.stringify(problem)}`);
-  const last = answers.at(-1);
-  const acknowledged = last !== undefined && "reply" in last ? Number(last.reply) : 0;
-  if (acknowledged < replicas) throw new Error(`${kind}: ${acknowledged} replicas have the data, ${replicas} should`);
+  await waitUntil(`${replicas} replicas to have ${kind}`, REPLICATED_MS, async () => {
+    const [, waited] = await group.client.commands(target, [
+      ["SET", `${kind}:seeded`, value],
+      ["WAIT", String(replicas), "500"],
+    ]);
+    const acknowledged = waited !== undefined && "reply" in waited ? Number(waited.reply) : 0;
+    if (acknowledged < replicas) throw new Error(`${acknowledged} have it`);
+  });
 }
 
 /** How many of the keys `kind:1` … `kind:count` have this value at `target`. */

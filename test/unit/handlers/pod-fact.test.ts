@@ -67,6 +67,7 @@ test("an injected pod", () => {
     terminating: false,
     ended: false,
     orphan: false,
+    started: true,
     containerEnded: false,
     restarts: 1,
     nodeGoing: false,
@@ -113,6 +114,7 @@ test("a pod that is not placed yet", () => {
     nodeGoing: false,
     inSync: undefined,
     restarts: 0,
+    started: false,
     containerEnded: false,
   });
 });

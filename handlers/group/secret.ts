@@ -1,0 +1,119 @@
+/**
+ * The group's password: read once, made where there is none yet, and put back where somebody deleted the Secret of a group that runs. A running group never gets
+ * a new password behind its back: nobody could log in to anybody any more.
+ */
+import type { PodFact } from "../../model/facts.ts";
+import { ENV, secretName } from "../../model/names.ts";
+import { REASON } from "../../model/reasons.ts";
+import type { GroupSettings } from "../../model/settings.ts";
+import { messageOf } from "../act/context.ts";
+import { createSecret, newPassword, readPassword, secretOf } from "../act/objects.ts";
+import type { GroupOptions } from "./source.ts";
+import type { GroupVoice } from "./voice.ts";
+
+/** When servers refuse the password the Secret is read again, so often at most, ms. */
+const DENIED_MS = 5000;
+/** So often it is asked whether the Secret is still there, ms. */
+const CHECK_MS = 30_000;
+
+const keyOf = ({ auth }: GroupSettings): string => JSON.stringify(auth);
+
+export class GroupSecret {
+  readonly #options: GroupOptions;
+  readonly #voice: GroupVoice;
+  #known: { readonly value: string | undefined; readonly key: string; readonly readAt: number } | undefined;
+  #checkedAt = 0;
+  #inDoubt = false;
+  #halted = false;
+
+  constructor(options: GroupOptions, voice: GroupVoice) {
+    this.#options = options;
+    this.#voice = voice;
+  }
+
+  get value(): string | undefined {
+    return this.#known?.value;
+  }
+
+  /** It was read once; its value may still be "none". */
+  get known(): boolean {
+    return this.#known !== undefined;
+  }
+
+  /** Nobody of the group is left, and it may be on its way out with its whole namespace: the Secret is read again when somebody comes. */
+  doubt(): void {
+    this.#inDoubt = true;
+  }
+
+  /** Reads the Secret where that is due. False: there is no password, and none may be made. Rejects when the API server does not answer. */
+  async ensure(pods: readonly PodFact[], settings: GroupSettings, denied: boolean): Promise<boolean> {
+    const { log, group } = this.#options;
+    const key = keyOf(settings);
+    const stale = denied && this.#known !== undefined && Date.now() - this.#known.readAt > DENIED_MS;
+    if (this.#known?.key !== key || stale || this.#inDoubt) {
+      if (!(await this.#read(pods, settings, key))) return false;
+      this.#inDoubt = false;
+      this.#checkedAt = Date.now();
+    } else if (Date.now() - this.#checkedAt > CHECK_MS) {
+      this.#checkedAt = Date.now();
+      // Not waited for: a hanging API server must not delay a failover.
+      this.#check(settings).catch((error: unknown) =>
+        log.debug({ reason: REASON.ActFailed, ...group, err: messageOf(error) }, "the Secret could not be looked at"),
+      );
+    }
+    return true;
+  }
+
+  async #read(pods: readonly PodFact[], settings: GroupSettings, key: string): Promise<boolean> {
+    const { kube, group } = this.#options;
+    const place = secretOf(group, settings);
+    let value = place === undefined ? undefined : await readPassword(kube, group, place);
+    if (place !== undefined && value === undefined) {
+      if (settings.auth.kind !== "generated") throw new Error(`Secret ${group.namespace}/${place.name} does not exist`);
+      const running = pods.find((pod) => pod.started && !pod.ended && keyOf(pod.settings) === key);
+      const kept = running !== undefined && this.#known?.key === key ? this.#known.value : undefined;
+      if (running !== undefined && kept === undefined) return this.#halt(running);
+      const made = await createSecret(kube, group, kept ?? newPassword());
+      if (made) this.#made(kept !== undefined);
+      value = await readPassword(kube, group, place);
+      if (value === undefined) throw new Error(`Secret ${group.namespace}/${place.name} is gone again`);
+    }
+    this.#known = { key, value, readAt: Date.now() };
+    this.#halted = false;
+    return true;
+  }
+
+  /** Only whether it is there: a value that somebody changed by hand is nobody's password yet. */
+  async #check(settings: GroupSettings): Promise<void> {
+    const { kube, group, source } = this.#options;
+    const place = secretOf(group, settings);
+    if (settings.auth.kind !== "generated" || place === undefined || this.value === undefined || !source.leading()) return;
+    if ((await readPassword(kube, group, place)) !== undefined) return;
+    if (await createSecret(kube, group, this.value)) this.#made(true);
+  }
+
+  #made(again: boolean): void {
+    const name = secretName(this.#options.group.cluster);
+    if (again)
+      this.#voice.say(
+        REASON.SecretRestored,
+        `Secret ${name} was gone while the group runs; it is there again, with the password that is in use`,
+      );
+    else this.#voice.say(REASON.SecretCreated, `created Secret ${name} with the group's password`);
+  }
+
+  #halt(running: PodFact): boolean {
+    const { namespace, cluster } = this.#options.group;
+    const name = secretName(cluster);
+    const container = running.settings.container === undefined ? "" : ` -c ${running.settings.container}`;
+    if (!this.#halted) {
+      this.#voice.say(
+        REASON.HaltedSecretMissing,
+        `Secret ${name} is gone, and nobody here knows the password with which ${running.name} runs; put it back with: kubectl -n ${namespace} create secret generic ${name} ` +
+          `--from-literal=password="$(kubectl -n ${namespace} exec ${running.name}${container} -- printenv ${ENV.password})"`,
+      );
+    }
+    this.#halted = true;
+    return false;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Every redis of a group was started anew while its sentinels live and no handlers run. Nobody of them knows whether it has the newest data, and after an AOF restart
+ * their offsets say nothing, so Sentinel could choose the empty one. Nobody may be electable until it has followed a master.
+ */
+import { mkdir, rm } from "node:fs/promises";
+import { beforeAll, expect, test } from "vitest";
+import { type ServerBinary, serverBinaries } from "../servers/install.ts";
+import { Bed, GROUP, PASSWORD, type Pod, pause, type Shell, until } from "./bed.ts";
+
+let servers: readonly ServerBinary[] = [];
+beforeAll(async () => {
+  servers = await serverBinaries();
+});
+
+/** Longer than down-after, Sentinel's start of an election and two of its attempts. */
+const TEMPTED_MS = 12_000;
+const AOF = ["--appendonly", "yes"];
+
+const priority = async (pod: Pod): Promise<string | undefined> => (await pod.config("replica-priority"))["replica-priority"];
+
+async function follows(pod: Pod, master: Pod): Promise<void> {
+  await until(`${pod.ip} to follow`, async () => (await pod.role()) === `slave ${master.ip} 6379 connected`, 25_000);
+}
+
+test.concurrent.each([
+  ["redis", "7.0", "dash"],
+  ["valkey", "9.", "ash"],
+] as const)(
+  "%s %s: no waiting server is electable, one that has followed a master is",
+  async (name, version, shell: Shell) => {
+    const binary = servers.find((candidate) => candidate.name === name && candidate.version.startsWith(version));
+    if (binary === undefined) throw new Error(`no ${name} ${version}`);
+    const bed = await Bed.make(binary, shell);
+    try {
+      const pods = [await bed.pod("0"), await bed.pod("1"), await bed.pod("2")] as const;
+      const [master, full, empty] = pods;
+      await bed.publish(pods);
+      for (const pod of pods) {
+        pod.startSentinel();
+        pod.startRedis([...AOF, ...(pod === full ? ["--replica-priority", "50"] : [])]);
+      }
+      for (const pod of pods) await pod.up();
+      await master.call("replicaof", "no", "one");
+      for (const pod of pods) {
+        await until("the sentinel", async () => (await pod.callSentinel("ping"))[0] === "PONG");
+        await pod.callSentinel("sentinel", "monitor", GROUP, master.ip, "6379", "2");
+        const settings = ["auth-pass", PASSWORD, "down-after-milliseconds", "2000", "failover-timeout", "2000"];
+        expect(await pod.callSentinel("sentinel", "set", GROUP, ...settings)).toEqual(["OK"]);
+      }
+      for (const pod of [full, empty]) await follows(pod, master);
+      await until("the user's priority", async () => (await priority(full)) === "50");
+      await until("the default priority", async () => (await priority(empty)) === "100" && (await priority(master)) === "100");
+      for (const pod of pods) await until("all replicas known", async () => (await pod.monitored())["num-slaves"] === "2");
+      for (let key = 0; key < 100; key++) await master.call("set", `key${key}`, "value");
+      await master.call("wait", "2", "3000");
+
+      for (const pod of pods) pod.redis.kill();
+      for (const pod of pods) await pod.redis.ended;
+      await rm(empty.data, { recursive: true });
+      await mkdir(empty.data);
+      // The master's node does not come back.
+      full.startRedis([...AOF, "--replica-priority", "50"]);
+      empty.startRedis(AOF);
+      for (const pod of [full, empty]) await pod.up();
+      await until("the sentinels to miss the master", async () => (await full.monitored()).flags?.includes("o_down"), 20_000);
+      await pause(TEMPTED_MS);
+      expect(await Promise.all([full, empty].map((pod) => pod.role()))).not.toContain("master");
+      expect(await Promise.all([full, empty].map(priority))).toEqual(["0", "0"]);
+
+      // What a person or the handlers decide.
+      await full.call("replicaof", "no", "one");
+      await empty.call("replicaof", full.ip, "6379");
+      await follows(empty, full);
+      expect(await empty.call("dbsize")).toEqual(["100"]);
+      await until("electable again", async () => (await priority(full)) === "50" && (await priority(empty)) === "100");
+    } finally {
+      await bed.close();
+    }
+  },
+  90_000,
+);

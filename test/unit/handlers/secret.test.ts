@@ -1,0 +1,99 @@
+/** The password of a group whose Secret comes and goes. */
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { GroupSecret } from "../../../handlers/group/secret.ts";
+import type { GroupOptions } from "../../../handlers/group/source.ts";
+import type { GroupVoice } from "../../../handlers/group/voice.ts";
+import { PATH } from "../../../kube/paths.ts";
+import type { Secret } from "../../../kube/types.ts";
+import type { PodFact } from "../../../model/facts.ts";
+import { REASON } from "../../../model/reasons.ts";
+import { silentLog } from "../../../report/log.ts";
+import { expand } from "../../scenarios/expand.ts";
+import { type FakeApi, startFakeApi } from "../kube/fake-api.ts";
+
+const GROUP = { namespace: "shop", cluster: "cache" };
+const PLACE = PATH.secrets("shop", "cache-redis-ha");
+const { members, settings } = expand({ redis: { a: "master 1000" }, sentinels: { a: "a 7" } });
+const RUNNING = members.map(({ pod }) => pod);
+const NEW: PodFact[] = RUNNING.map((pod) => ({ ...pod, started: false }));
+
+let api: FakeApi;
+let said: [string, string][];
+beforeEach(async () => {
+  api = await startFakeApi();
+  said = [];
+});
+afterEach(async () => {
+  vi.useRealTimers();
+  await api.close();
+});
+
+function secret(): GroupSecret {
+  const options = { kube: api.kube, group: GROUP, log: silentLog(), source: { leading: () => true } } as unknown as GroupOptions;
+  const voice = { say: (reason: string, message: string) => void said.push([reason, message]) } as unknown as GroupVoice;
+  return new GroupSecret(options, voice);
+}
+
+const put = (value: string): void =>
+  void api.put(PLACE, {
+    metadata: { name: "cache-redis-ha" },
+    data: { password: Buffer.from(value).toString("base64") },
+  } as Secret);
+/** The fake API server keeps what was written; the real one turns stringData into data. */
+const stored = (): string | undefined => (api.objects.get(PLACE) as Secret | undefined)?.stringData?.password;
+const settle = (): void => {
+  const made = stored();
+  if (made !== undefined) put(made);
+};
+
+test("a new group gets one of its own, once", async () => {
+  const made = secret();
+  // The second reading finds no data in the fake's object: the real server would have made it of stringData.
+  await expect(made.ensure(NEW, settings, false)).rejects.toThrow("has no key");
+  expect(stored()).toMatch(/^[A-Za-z0-9]{32}$/);
+  expect(said.map(([reason]) => reason)).toEqual([REASON.SecretCreated]);
+  settle();
+  expect(await made.ensure(NEW, settings, false)).toBe(true);
+  expect(said).toHaveLength(1);
+});
+
+test("deleted while the group runs it is put back as it was, within half a minute", async () => {
+  put("in-use");
+  const kept = secret();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  expect(await kept.ensure(RUNNING, settings, false)).toBe(true);
+  api.drop(PLACE);
+  vi.setSystemTime(Date.now() + 31_000);
+  expect(await kept.ensure(RUNNING, settings, false), "the group goes on meanwhile").toBe(true);
+  await vi.waitFor(() => expect(stored()).toBe("in-use"));
+  expect(kept.value).toBe("in-use");
+  expect(said.map(([reason]) => reason)).toEqual([REASON.SecretRestored]);
+});
+
+test("a running group whose password nobody knows gets no new one; what to do is said once", async () => {
+  const lost = secret();
+  expect(await lost.ensure(RUNNING, settings, false)).toBe(false);
+  expect(await lost.ensure(RUNNING, settings, false)).toBe(false);
+  expect(api.objects.has(PLACE)).toBe(false);
+  expect(said).toHaveLength(1);
+  expect(said[0]?.[0]).toBe(REASON.HaltedSecretMissing);
+  expect(said[0]?.[1]).toContain("kubectl -n shop exec a -- printenv REDIS_HA_PASSWORD");
+  expect(Buffer.byteLength(said[0]?.[1] ?? "")).toBeLessThan(1024);
+  put("back");
+  expect(await lost.ensure(RUNNING, settings, false)).toBe(true);
+  expect(lost.value).toBe("back");
+});
+
+test("a value that somebody changed by hand is not taken while the group accepts the old one", async () => {
+  put("in-use");
+  const kept = secret();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  await kept.ensure(RUNNING, settings, false);
+  put("changed");
+  vi.setSystemTime(Date.now() + 31_000);
+  expect(await kept.ensure(RUNNING, settings, false)).toBe(true);
+  expect(kept.value).toBe("in-use");
+  vi.setSystemTime(Date.now() + 6000);
+  expect(await kept.ensure(RUNNING, settings, true), "refused by the servers: then it is read").toBe(true);
+  expect(kept.value).toBe("changed");
+});
