@@ -131,7 +131,15 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     );
     const source = sourceOf(namespace, cluster, endpoints);
     entries.set(key, {
-      group: new Group({ kube, group: { namespace, cluster }, source, reporter, metrics, log }),
+      group: new Group({
+        kube,
+        group: { namespace, cluster },
+        source,
+        reporter,
+        metrics,
+        log,
+        handlersNamespace: options.namespace,
+      }),
       endpoints,
       emptySince: undefined,
     });

@@ -20,6 +20,7 @@ export const PATH = {
   events: namespaced("/api/v1", "events"),
   persistentVolumeClaims: namespaced("/api/v1", "persistentvolumeclaims"),
   endpointSlices: namespaced("/apis/discovery.k8s.io/v1", "endpointslices"),
+  networkPolicies: namespaced("/apis/networking.k8s.io/v1", "networkpolicies"),
   leases: namespaced("/apis/coordination.k8s.io/v1", "leases"),
   deployments: namespaced("/apis/apps/v1", "deployments"),
   statefulSets: namespaced("/apis/apps/v1", "statefulsets"),

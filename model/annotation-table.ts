@@ -164,6 +164,14 @@ export const TABLE = {
     defaultText: "the user's replica-priority (100)",
     description: "replica-priority: among the replicas the lowest is preferred as a master; 0 means never.",
   },
+  networkPolicy: {
+    key: ANNOTATION.networkPolicy,
+    parse: oneOf("none", "namespace", "labelled"),
+    allowed: "none, namespace or labelled",
+    defaultText: "none",
+    description:
+      "A NetworkPolicy for Redis' and Sentinel's ports: besides the group and redis-ha only pods of the namespace that are in no group, or only those with the label redis-ha.io/client: CLUSTER.",
+  },
 } as const satisfies Record<keyof typeof ANNOTATION, AnnotationRow<unknown>>;
 
 function oneOf<const T extends string>(...values: readonly T[]): (text: string) => T | undefined {

@@ -25,6 +25,7 @@ export const ANNOTATION = {
   recovery: `${PREFIX}recovery`,
   recoveryWait: `${PREFIX}recovery-wait`,
   priority: `${PREFIX}priority`,
+  networkPolicy: `${PREFIX}network-policy`,
 } as const;
 
 /** Annotations that a person writes on the master Service to ask for an act; the handlers check, act and remove them. */
@@ -64,7 +65,11 @@ export const LABEL = {
   redis: `${PREFIX}has-redis`,
   /** On a namespace: "disabled" keeps the webhook away from it. */
   injection: `${PREFIX}injection`,
+  /** On pods of people: which group they are clients of, where its network-policy is `labelled`. */
+  client: `${PREFIX}client`,
   managedBy: "app.kubernetes.io/managed-by",
+  /** On our own pods. */
+  appName: "app.kubernetes.io/name",
 } as const;
 
 export const MANAGED_BY = "redis-ha";
@@ -126,6 +131,9 @@ export const replicasServiceName = (cluster: string): string => `${cluster}-repl
 export const sentinelServiceName = (cluster: string): string => `${cluster}-sentinel`;
 /** `<cluster>-redis-ha`: the generated password. */
 export const secretName = (cluster: string): string => `${cluster}-redis-ha`;
+
+/** `<cluster>-redis-ha`: who may connect to the group's pods, where that was asked for. */
+export const networkPolicyName = (cluster: string): string => `${cluster}-redis-ha`;
 
 /** What Sentinel calls the group. Unique in a Kubernetes cluster, so that two groups can never take each other for one (facts: address reuse). */
 export const masterName = (namespace: string, cluster: string): string => `${namespace}.${cluster}`;

@@ -13,6 +13,7 @@ export const REASON = {
   SecretRestored: "SecretRestored",
   HaltedSecretMissing: "HaltedSecretMissing",
   ServiceCreated: "ServiceCreated",
+  NetworkPolicyChanged: "NetworkPolicyChanged",
   ServiceRepaired: "ServiceRepaired",
   ServiceTakenOver: "ServiceTakenOver",
   ServiceGivenBack: "ServiceGivenBack",

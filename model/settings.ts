@@ -35,6 +35,7 @@ export interface GroupSettings {
   readonly recovery: "auto" | "manual";
   readonly recoveryWaitMs: number;
   readonly priority?: number;
+  readonly networkPolicy: "none" | "namespace" | "labelled";
 }
 
 export interface ParsedSettings {
@@ -91,6 +92,7 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
     recovery: read(TABLE.recovery) ?? "auto",
     recoveryWaitMs: read(TABLE.recoveryWait) ?? RECOVERY_WAIT_DEFAULT_MS,
     ...optional("priority", read(TABLE.priority)),
+    networkPolicy: read(TABLE.networkPolicy) ?? "none",
   };
   checkTogether(settings, given, errors, warnings);
   return { settings, errors, warnings };

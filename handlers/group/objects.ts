@@ -1,17 +1,24 @@
 /** The Secret and the Services of a group: there, and the password known, before anything else is done. */
 import type { GroupFacts, PodFact } from "../../model/facts.ts";
+import { networkPolicyName } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
+import { applyNetworkPolicy } from "../act/network-policy.ts";
 import { createServices } from "../act/objects.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
 import type { GroupVoice } from "./voice.ts";
 
+/** So often it is asked whether the NetworkPolicy is still as it should be, ms. */
+const CHECK_MS = 60_000;
+
 export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
+  /** what was asked of the API server last */
+  #policy = { wanted: "", at: 0 };
 
   constructor(options: GroupOptions, voice: GroupVoice) {
     this.#options = options;
@@ -46,6 +53,7 @@ export class GroupObjects {
       if (source.leading() && pods.some(({ terminating }) => !terminating)) {
         const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));
         if (created.length > 0) this.#voice.say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
+        this.#networkPolicy(settings);
       }
       return true;
     } catch (error) {
@@ -55,5 +63,27 @@ export class GroupObjects {
       );
       return this.passwordKnown;
     }
+  }
+
+  /** When it changes, and from time to time where there is one. Not waited for: a failover must not hang on it. */
+  #networkPolicy(settings: GroupSettings): void {
+    const { kube, group, source, log, handlersNamespace } = this.#options;
+    const service = source.masterService(source.masterServiceName());
+    const wanted = `${settings.networkPolicy} ${settings.port}`;
+    const again = settings.networkPolicy !== "none" && Date.now() - this.#policy.at > CHECK_MS;
+    if (service === undefined || (wanted === this.#policy.wanted && !again)) return;
+    this.#policy = { wanted, at: Date.now() };
+    applyNetworkPolicy(kube, group, settings, handlersNamespace, service).then(
+      (changed) => {
+        if (changed)
+          this.#voice.say(
+            REASON.NetworkPolicyChanged,
+            `NetworkPolicy ${networkPolicyName(group.cluster)} is ${settings.networkPolicy} now`,
+          );
+      },
+      // Tried again when its time has come.
+      (error: unknown) =>
+        log.warn({ reason: REASON.ActFailed, ...group, err: messageOf(error) }, "the group's NetworkPolicy could not be made"),
+    );
   }
 }

@@ -36,6 +36,8 @@ export interface GroupOptions {
   readonly reporter: Reporter;
   readonly metrics: Metrics;
   readonly log: Logger;
+  /** where our own pods run */
+  readonly handlersNamespace: string;
 }
 
 /** A group as its loop sees it, for the admin port. */

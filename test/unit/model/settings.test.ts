@@ -15,6 +15,7 @@ describe("defaults", () => {
         downAfterMs: 5_000,
         failoverTimeoutMs: 10_000,
         minReplicasMaxLagS: 10,
+        networkPolicy: "none",
         port: 6379,
         auth: { kind: "generated" },
         promotion: "direct",
@@ -61,6 +62,7 @@ describe("each annotation", () => {
     ["recovery", "manual", { recovery: "manual" }],
     ["recoveryWait", "0s", { recoveryWaitMs: 0 }],
     ["priority", "0", { priority: 0 }],
+    ["networkPolicy", "labelled", { networkPolicy: "labelled" }],
   ];
   test.each(allowed)("%s: %s", (name, text, expected) => {
     const { settings, errors } = parseSettings({ ...CLUSTER, [ANNOTATION[name]]: text });
@@ -110,6 +112,7 @@ describe("each annotation", () => {
     ["recovery", "never"],
     ["recoveryWait", "soon"],
     ["priority", "-1"],
+    ["networkPolicy", "yes"],
     ["priority", "2147483648"],
   ];
   test.each(refused)("%s: %j is refused and named", (name, text) => {
