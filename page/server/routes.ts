@@ -22,8 +22,8 @@ export const CONTENT_SECURITY_POLICY = [
   "trusted-types 'none'",
 ].join("; ");
 
-/** On every answer of the admin port. There is no Access-Control-Allow-Origin: scripts of other sites get nothing. */
-const HEADERS: Readonly<Record<string, string>> = {
+/** On every answer with the page's files or data. There is no Access-Control-Allow-Origin: scripts of other sites get nothing. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "content-security-policy": CONTENT_SECURITY_POLICY,
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
@@ -47,7 +47,7 @@ interface Prepared {
 export function servePage(app: FastifyInstance, source: PageSource): void {
   const streams = createStreams(source);
   app.addHook("onSend", async (_request, reply) => {
-    reply.headers(HEADERS);
+    reply.headers(SECURITY_HEADERS);
   });
   app.addHook("onClose", async () => streams.close());
   let prepared: Promise<ReadonlyMap<string, Prepared>> | undefined;
@@ -72,7 +72,7 @@ export function servePage(app: FastifyInstance, source: PageSource): void {
     };
     reply.hijack();
     raw.writeHead(200, {
-      ...HEADERS,
+      ...SECURITY_HEADERS,
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       // Proxies that would collect the answer before they pass it on.
