@@ -210,6 +210,20 @@ describe("streams", () => {
     streams.close();
   });
 
+  test("a mistake of the page is told once, and never reaches the handlers", () => {
+    const failures: unknown[] = [];
+    const groups = (): never => {
+      throw new Error("a view that cannot be summarised");
+    };
+    const streams = createStreams({ ...madeUpFeed(START), groups, failed: (error) => failures.push(error) });
+    const reader = new Reader();
+    expect(streams.add(reader, undefined)).toBeDefined();
+    streams.look();
+    expect(failures).toHaveLength(1);
+    expect(reader.text).toBe("");
+    streams.close();
+  });
+
   test("there is a bound to their number, and who goes makes room", () => {
     const { streams } = bed();
     const gone = Array.from({ length: 64 }, () => streams.add(new Reader(), undefined));
