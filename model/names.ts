@@ -44,6 +44,8 @@ export const MARK = {
   master: `${PREFIX}master`,
   /** On the master Service, by the handlers: JSON MasterRecord[], newest first, at most 20. */
   history: `${PREFIX}history`,
+  /** On the master Service, by the handlers: the last changes of master step by step, newest first (model/timeline.ts). */
+  timelines: `${PREFIX}timelines`,
   /** On the master Service: why the group is halted, absent when it is not. */
   halted: `${PREFIX}halted`,
   /** On a Service that was taken over (`master-service`): the selector that it had, as JSON. */

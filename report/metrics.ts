@@ -25,10 +25,12 @@ function groupMetrics(registry: Registry) {
       labelNames: ["reason"] as const,
       registers,
     }),
-    /** step: detect, elect, promote, route, fence, total. cause: process, node, handover, sentinel, request. */
+    /**
+     * step: detected, paused, equal, voted, promoted, agreed, demoted, patched, endpoint, routed, cut, attached. cause: failover, handover, recovery, bootstrap, sentinel.
+     */
     failoverSeconds: new Histogram({
       name: "redis_ha_failover_seconds",
-      help: "How long each step of a change of master took.",
+      help: "Time from the beginning of a change of master (a failover: since there was none; a handover: since writes were paused) until each step was done.",
       labelNames: ["step", "cause"] as const,
       buckets: FAILOVER_BUCKETS,
       registers,

@@ -2,15 +2,25 @@
 import type { FenceAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { infoFields } from "../observe/replies.ts";
-import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
-import { cutRepeatedly, untilRouted } from "./cut.ts";
+import {
+  type ActContext,
+  type ActResult,
+  addressOf,
+  DONE,
+  failed,
+  messageOf,
+  NOT_LEADING,
+  redisLink,
+  refused,
+} from "./context.ts";
+import { cutUnlessMaster, untilRouted } from "./cut.ts";
 import { PAUSE_MS } from "./handover.ts";
 
 export async function fence(context: ActContext, action: FenceAction): Promise<ActResult> {
   const link = redisLink(context, action.member);
   if (link === undefined) return refused("not connected");
   const { ip } = addressOf(action.member);
-  if (!context.leading()) return refused("this replica of the handlers no longer leads");
+  if (!context.leading()) return refused(NOT_LEADING);
   try {
     await link.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
     const before = infoFields(await link.call(["INFO", "replication"]));
@@ -22,7 +32,7 @@ export async function fence(context: ActContext, action: FenceAction): Promise<A
   }
   context.background(
     untilRouted(context, action.master.ip, ip)
-      .then(() => cutRepeatedly(link))
+      .then(() => cutUnlessMaster(link))
       .finally(() => link.call(["CLIENT", "UNPAUSE"]).catch(() => undefined)),
   );
   return DONE;

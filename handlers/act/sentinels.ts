@@ -13,8 +13,9 @@ import type {
   SetSentinelAction,
 } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
-import { type ActContext, type ActResult, DONE, failed, messageOf, refused, sentinelLink } from "./context.ts";
+import { type ActContext, type ActResult, DONE, failed, messageOf, NOT_LEADING, refused, sentinelLink } from "./context.ts";
 import { agrees, introduce, sayHello } from "./hello.ts";
+import { askVote } from "./votes.ts";
 
 const ANSWER_MS = 1000;
 
@@ -96,17 +97,25 @@ export async function forget(context: ActContext, action: ForgetAction): Promise
   );
   try {
     await link.call(["SENTINEL", "RESET", context.links.masterName], ANSWER_MS);
-    for (const peer of peers) await introduce(context, action.member, peer, action.monitored);
+    // With `promotion: sentinel` they introduce themselves, within two seconds.
+    if (context.facts.settings.promotion !== "sentinel")
+      for (const peer of peers) await introduce(context, action.member, peer, action.monitored);
     return DONE;
   } catch (error) {
     return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);
   }
 }
 
-/** The public way, for `promotion: sentinel` and as the fallback. */
+/**
+ * The public way, for `promotion: sentinel` and as the fallback. Without the annotation the others vote for that sentinel first, so that none of them begins an
+ * election of its own; `failover` tells them of the result as soon as the candidate is master ("FH", facts/promotion.md).
+ */
 export async function sentinelFailover(context: ActContext, action: SentinelFailoverAction): Promise<ActResult> {
   const link = sentinelLink(context, action.sentinel);
   if (link === undefined) return refused("the sentinel is not connected");
+  if (!context.leading()) return refused(NOT_LEADING);
+  const id = action.sentinel.sentinel?.state === "up" ? action.sentinel.sentinel.myId : "";
+  await Promise.all(action.voters.map((member) => askVote(context, member, action.epoch, id)));
   try {
     await link.call(["SENTINEL", "FAILOVER", context.links.masterName], ANSWER_MS);
     context.say(REASON.FailoverBySentinel, `sentinel ${action.sentinel.pod.name} was asked for a failover: ${action.message}`);

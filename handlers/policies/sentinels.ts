@@ -17,6 +17,9 @@ export const FORGET_INTERVAL_MS = 3_000;
 /** A sentinel that is started again for its new slot is given this time to come back with it, ms: the kubelet shows the slot to the pod with its next sync. */
 export const RESTART_INTERVAL_MS = 20_000;
 
+/** Sentinels tell each other of a new master within two seconds; a slow machine gets more, ms. */
+export const GOSSIP_MS = 10_000;
+
 /**
  * How often the sentinels ping, ms (Sentinel's own: 1000, set by SENTINEL DEBUG, gone after a restart). The clock of down-after starts with the first ping
  * that has no answer: half the period is half the uncertainty. Below about 250 ms replicas' INFO counts as too old in an election (ADR 0007).
@@ -130,7 +133,10 @@ export const sentinels: Policy = ({ facts, truth }): Step => {
     } else if (!sameAddress(master.address, truth.address)) {
       // A peer is needed as the apparent sender of the hello; a sentinel that knows none is told by REMOVE and MONITOR.
       const alone = master.sentinels.length === 0 || master.configEpoch >= truth.epoch;
-      if (alone) actions.push({ kind: "monitor", member, master: truth.address, settings: wanted, replace: true });
+      // Without our hello its peers tell it within two seconds: only one that they don't reach is monitored anew.
+      if (!alone && facts.settings.promotion === "sentinel" && young(facts)) continue;
+      if (alone || facts.settings.promotion === "sentinel")
+        actions.push({ kind: "monitor", member, master: truth.address, settings: wanted, replace: true });
       else actions.push({ kind: "hello", member, master: truth.address, epoch: truth.epoch });
     } else {
       const settings = differing(master, wanted);
@@ -147,6 +153,12 @@ export const sentinels: Policy = ({ facts, truth }): Step => {
 
 /** A server that does not tell its periods (Redis 6.2) can't be given any. */
 const slower = (has: number | undefined, wanted: number): boolean => has !== undefined && has !== wanted;
+
+/** The master became master so lately that Sentinel's own gossip may still be under way. */
+function young(facts: GroupFacts): boolean {
+  const since = facts.masterService?.record?.since;
+  return since !== undefined && facts.at - Date.parse(since) < GOSSIP_MS;
+}
 
 function differing(has: Monitored, wanted: SentinelSettings): Partial<SentinelSettings> {
   return {
