@@ -48,12 +48,14 @@ async function sayLost(context: ActContext, action: FenceAction, before: Readonl
   const common = after.get("master_replid2") === before.get("master_replid");
   const lost = Number(before.get("master_repl_offset")) - (Number(after.get("second_repl_offset")) - 1);
   if (!common || !Number.isFinite(lost) || lost <= 0) return;
-  const amount = lost < 10_000 ? `${lost} bytes` : `${Math.round(lost / 1000)} kB`;
-  context.say(
-    REASON.WritesLost,
-    `${action.member.pod.name} lost ${amount} of replication stream that it took after ${action.master.ip} had become master`,
-    {
-      lostBytes: lost,
-    },
-  );
+  context.say(REASON.WritesLost, lostText(action.member.pod.name, lost, context.facts.masterService?.record?.since, new Date()), {
+    lostBytes: lost,
+  });
+}
+
+/** @param since when the new master became master, as the Service records it; the node may have stood still for a part of the time */
+export function lostText(pod: string, bytes: number, since: string | undefined, until: Date): string {
+  const amount = bytes < 10_000 ? `${bytes} bytes` : `${Math.round(bytes / 1000)} kB`;
+  const between = since === undefined ? `until ${until.toISOString()}` : `between ${since} and ${until.toISOString()}`;
+  return `lost ${amount} of writes taken by ${pod} ${between}: another one was master by then`;
 }

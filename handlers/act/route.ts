@@ -99,8 +99,7 @@ export async function writeRoute(
     } catch (error) {
       problem = messageOf(error);
       if (isNotFound(error)) return failed("the master Service is gone");
-      if (!isConflict(error))
-        await sleep(error instanceof KubeError && error.retryAfterMs ? error.retryAfterMs : 50 * (attempt + 1));
+      if (!isConflict(error)) await sleep(waitAfter(error, attempt));
       service = await kube
         .get<Service>(path, { timeoutMs: TRY_MS })
         .then(serviceFact)
@@ -108,6 +107,14 @@ export async function writeRoute(
     }
   }
   return failed(problem);
+}
+
+/** A busy server names a time; a failover that waits for its route does not wait longer than this, ms. */
+const BUSY_MS = 1000;
+
+function waitAfter(error: unknown, attempt: number): number {
+  const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
+  return asked === undefined ? 50 * (attempt + 1) : Math.min(asked, BUSY_MS);
 }
 
 function leadsTo({ selector, record }: ServiceFact, pod: PodFact, epoch: number): boolean {
