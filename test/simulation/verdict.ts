@@ -1,0 +1,107 @@
+/**
+ * INV2: which acknowledged writes are gone, and whether asynchronous replication makes that unavoidable. Unavoidable is only what a server had acknowledged
+ * that then died, froze or was cut off, and that no healthy server had when the one that replaced it became a master.
+ */
+import { type Entry, writesOf } from "./servers/data.ts";
+import type { RedisServer } from "./servers/redis.ts";
+
+export interface Trouble {
+  readonly kind: "died" | "frozen" | "cut off";
+  readonly from: number;
+  to: number;
+}
+
+/** A promotion, and who had what at that moment. */
+interface Moment {
+  readonly at: number;
+  readonly by: RedisServer;
+  readonly entry: Entry;
+  readonly others: readonly { readonly server: RedisServer; readonly head: Entry; readonly healthy: boolean }[];
+}
+
+interface Taken {
+  readonly server: RedisServer;
+  readonly entry: Entry;
+  readonly at: number;
+}
+
+/** So long a server that was frozen or cut off may go on taking writes afterwards, until it is demoted: Sentinel's own 10–12 s, ms. */
+const FENCE_MS = 15_000;
+
+export class Ledger {
+  readonly servers: RedisServer[] = [];
+  readonly #troubles = new Map<RedisServer, Trouble[]>();
+  readonly #taken = new Map<string, Taken>();
+  readonly #moments: Moment[] = [];
+
+  add(server: RedisServer): void {
+    this.servers.push(server);
+    const { world } = server.proc;
+    server.onWrite = (write, entry) => this.#taken.set(write, { server, entry, at: world.now });
+    server.onPromotion = (entry) => {
+      const others = this.servers.filter((one) => one !== server && one.proc.alive);
+      this.#moments.push({
+        at: world.now,
+        by: server,
+        entry,
+        others: others.map((one) => ({ server: one, head: one.head, healthy: !this.#inTrouble(one, world.now) && !one.loading })),
+      });
+    };
+  }
+
+  trouble(server: RedisServer, kind: Trouble["kind"]): Trouble {
+    const trouble: Trouble = { kind, from: server.proc.world.now, to: Number.POSITIVE_INFINITY };
+    this.#troubles.set(server, [...(this.#troubles.get(server) ?? []), trouble]);
+    return trouble;
+  }
+
+  #inTrouble(server: RedisServer, at: number): boolean {
+    return (this.#troubles.get(server) ?? []).some(({ from, to }) => from <= at && at <= to + 1000);
+  }
+
+  /** What was lost although it need not have been, in words; and how much was lost in all. */
+  judge(acknowledged: ReadonlyMap<string, number>, final: Entry): { lost: number; wrong: string[] } {
+    const present = writesOf(final);
+    const line = new Set<Entry>();
+    for (let at: Entry | undefined = final; at !== undefined; at = at.before) line.add(at);
+    const wrong: string[] = [];
+    let lost = 0;
+    for (const [write, at] of acknowledged) {
+      if (present.has(write)) continue;
+      lost += 1;
+      const taken = this.#taken.get(write);
+      if (taken === undefined) throw new Error(`${write} was acknowledged by nobody`);
+      const why = this.#whyWrong(taken, line);
+      if (why !== undefined) wrong.push(`${write}, acknowledged by ${taken.server.name} at ${(at / 1000).toFixed(3)} s, is gone: ${why}`);
+    }
+    return { lost, wrong };
+  }
+
+  #whyWrong({ server, entry, at }: Taken, line: ReadonlySet<Entry>): string | undefined {
+    // The first promotion on the line that won, after that line had left this write's.
+    let common: Entry | undefined = entry;
+    const own = new Set<Entry>();
+    for (let one: Entry | undefined = entry; one !== undefined; one = one.before) own.add(one);
+    while (common !== undefined && !line.has(common)) common = common.before;
+    const turn = this.#moments.find((one) => line.has(one.entry) && !own.has(one.entry) && has(one.entry, common));
+    const until = turn?.at ?? Number.POSITIVE_INFINITY;
+    const trouble = (this.#troubles.get(server) ?? []).find(
+      ({ from, to, kind }) => from <= Math.max(until, at) + 1000 && (kind === "died" ? from >= at : to + FENCE_MS >= at),
+    );
+    if (trouble === undefined) {
+      const by = turn === undefined ? "nobody was promoted" : `${turn.by.name} was promoted at ${(turn.at / 1000).toFixed(3)} s`;
+      return `its server was neither dead, frozen nor cut off (${by})`;
+    }
+    const holder = turn?.at !== undefined && turn.at > at ? turn.others.find((one) => one.healthy && has(one.head, entry)) : undefined;
+    if (holder !== undefined && turn !== undefined)
+      return `${turn.by.name} was promoted at ${(turn.at / 1000).toFixed(3)} s without it, while ${holder.server.name} had it and was well`;
+    return undefined;
+  }
+}
+
+/** Whether a dataset holds an entry; undefined stands for the empty one. */
+function has(head: Entry, entry: Entry | undefined): boolean {
+  if (entry === undefined) return true;
+  for (let at: Entry | undefined = head; at !== undefined; at = at.before) if (at === entry) return true;
+  return false;
+}
