@@ -1,6 +1,6 @@
 /** A client of the group: one write after the other through the master Service, unique keys, 1 s of patience, a new connection after any error. */
 import { REDIS_PORT } from "../../model/names.ts";
-import type { Proxy } from "./cluster/controllers.ts";
+import type { NodeProxy } from "./cluster/controllers.ts";
 import { PASSWORD } from "./cluster/pod.ts";
 import type { Answers, Commands } from "./servers/protocol.ts";
 import { End, type Network } from "./world/network.ts";
@@ -16,14 +16,14 @@ export class Writer {
   /** why the last write failed */
   trouble = "";
   readonly #network: Network;
-  readonly #proxy: Proxy;
+  readonly #proxy: NodeProxy;
   readonly #service: string;
   readonly #name: string;
   #end: End | undefined;
   #count = 0;
   #turn = 0;
 
-  constructor(world: World, network: Network, proxy: Proxy, host: Host, name: string, service: string) {
+  constructor(world: World, network: Network, proxy: NodeProxy, host: Host, name: string, service: string) {
     this.proc = new Proc(world, name, host);
     this.#network = network;
     this.#proxy = proxy;
@@ -50,7 +50,10 @@ export class Writer {
 
   #connect(): void {
     const ip = this.#proxy.target(this.#service);
-    if (ip === undefined) return this.#again("the Service has no endpoint");
+    if (ip === undefined) {
+      this.#again("the Service has no endpoint");
+      return;
+    }
     const turn = ++this.#turn;
     this.#patience(() => this.#again(`no connection to ${ip}`));
     this.#network.dial(this.proc, ip, REDIS_PORT, (end) => {

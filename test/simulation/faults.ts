@@ -1,7 +1,8 @@
 /** Carries out the faults of a plan, and mends everything at the end. */
+
+import { REQUEST } from "../../model/names.ts";
 import { NAMESPACE } from "./cluster/controllers.ts";
 import type { SimPod } from "./cluster/pod.ts";
-import { REQUEST } from "../../model/names.ts";
 import { SERVICE, type SimGroup } from "./group.ts";
 import type { HandlerReplica } from "./handlers.ts";
 import { type Fault, nameOfFault, type Target, type Who } from "./plan.ts";
@@ -97,7 +98,12 @@ export class Faults {
   #cutOff(host: Host, others: readonly Host[], way: "both" | "in" | "out", ms: number): void {
     const { network } = this.#group;
     const end = this.#troubles(this.#on(host), "cut off");
-    const pairs = others.filter((other) => other !== host).flatMap((other): [Host, Host][] => [...(way === "in" ? [] : [[host, other] as [Host, Host]]), ...(way === "out" ? [] : [[other, host] as [Host, Host]])]);
+    const pairs = others
+      .filter((other) => other !== host)
+      .flatMap((other): [Host, Host][] => [
+        ...(way === "in" ? [] : [[host, other] as [Host, Host]]),
+        ...(way === "out" ? [] : [[other, host] as [Host, Host]]),
+      ]);
     for (const [from, to] of pairs) network.cut(from, to);
     this.#for(ms, () => {
       for (const [from, to] of pairs) network.mend(from, to);
@@ -109,22 +115,29 @@ export class Faults {
     const { network, api } = this.#group;
     switch (fault.kind) {
       case "kill redis":
-        return this.#pod(fault.target)?.killRedis();
+        this.#pod(fault.target)?.killRedis();
+        return;
       case "kill sentinel":
-        return this.#pod(fault.target)?.killSentinel();
+        this.#pod(fault.target)?.killSentinel();
+        return;
       case "freeze redis":
-        return this.#freezeRedis(this.#pod(fault.target), fault.ms);
+        this.#freezeRedis(this.#pod(fault.target), fault.ms);
+        return;
       case "freeze sentinel": {
         const sentinel = this.#pod(fault.target)?.sentinel;
         sentinel?.proc.freeze();
-        return this.#for(fault.ms, () => sentinel?.proc.thaw());
+        this.#for(fault.ms, () => sentinel?.proc.thaw());
+        return;
       }
       case "delete pod":
-        return this.#pod(fault.target)?.deleteGracefully();
+        this.#pod(fault.target)?.deleteGracefully();
+        return;
       case "force delete pod":
-        return this.#pod(fault.target)?.deleteByForce();
+        this.#pod(fault.target)?.deleteByForce();
+        return;
       case "power off":
-        return this.#powerOff(this.#pod(fault.target)?.host, fault.ms);
+        this.#powerOff(this.#pod(fault.target)?.host, fault.ms);
+        return;
       case "cut off": {
         const pod = this.#pod(fault.target);
         if (pod !== undefined) this.#cutOff(pod.host, this.#hosts(fault.from), fault.way, fault.ms);
@@ -138,52 +151,62 @@ export class Faults {
           network.slow(host, other, fault.delayMs);
           network.slow(other, host, fault.delayMs);
         }
-        return this.#for(fault.ms, () => {
+        this.#for(fault.ms, () => {
           for (const other of this.#hosts("all")) {
             network.slow(host, other, 0);
             network.slow(other, host, 0);
           }
           end();
         });
+        return;
       }
       case "loss":
         network.loss = fault.part;
-        return this.#for(fault.ms, () => {
+        this.#for(fault.ms, () => {
           network.loss = 0;
         });
+        return;
       case "cut connections": {
         const redis = this.#pod(fault.target)?.redis;
         for (const connection of [...(redis?.connections ?? [])]) redis?.close(connection);
         return;
       }
       case "drain":
-        return this.#drain(this.#pod(fault.target), fault.ms);
+        this.#drain(this.#pod(fault.target), fault.ms);
+        return;
       case "rollout":
-        return this.#rollout();
+        this.#rollout();
+        return;
       case "ask for a handover":
-        return this.#annotate(REQUEST.handover, "any");
+        this.#annotate(REQUEST.handover, "any");
+        return;
       case "api":
         api.become(fault.state);
-        return this.#for(fault.ms, () => api.become("well"));
+        this.#for(fault.ms, () => api.become("well"));
+        return;
       case "slow api":
         api.slowMs = fault.delayMs;
-        return this.#for(fault.ms, () => {
+        this.#for(fault.ms, () => {
           api.slowMs = 0;
         });
+        return;
       case "stale watches":
         api.staleMs = fault.delayMs;
-        return this.#for(fault.ms, () => {
+        this.#for(fault.ms, () => {
           api.staleMs = 0;
         });
+        return;
       case "conflicts":
-        return this.#conflicts(fault.ms);
+        this.#conflicts(fault.ms);
+        return;
       case "clock jump": {
         const host = this.#pod(fault.target)?.host;
         if (host !== undefined) host.clockOffset += fault.byMs;
         return;
       }
       default:
-        return this.#toHandler(fault);
+        this.#toHandler(fault);
+        return;
     }
   }
 
@@ -256,7 +279,11 @@ export class Faults {
       if (pod === undefined) return;
       pod.deleteGracefully();
       const wait = (): void => {
-        if (workload.living.length === workload.replicas && workload.living.every(({ redis }) => redis?.following.up === true || redis?.isMaster === true)) next();
+        if (
+          workload.living.length === workload.replicas &&
+          workload.living.every(({ redis }) => redis?.following.up === true || redis?.isMaster === true)
+        )
+          next();
         else this.#world.schedule(300, wait);
       };
       this.#world.schedule(300, wait);
@@ -268,7 +295,10 @@ export class Faults {
     const { api } = this.#group;
     const service = api.get("services", NAMESPACE, SERVICE);
     if (service === undefined) return;
-    api.put("services", { ...service, metadata: { ...service.metadata, annotations: { ...service.metadata.annotations, [key]: value } } });
+    api.put("services", {
+      ...service,
+      metadata: { ...service.metadata, annotations: { ...service.metadata.annotations, [key]: value } },
+    });
   }
 
   #conflicts(ms: number): void {
@@ -289,7 +319,8 @@ export class Faults {
     server.onCommand = (connection, command) => this.#heard(connection, command);
     // A sentinel is found when it has been started beside the redis.
     this.#world.schedule(200, () => {
-      for (const { sentinel } of this.#group.pods) if (sentinel !== undefined) sentinel.onCommand = (connection, command) => this.#heard(connection, command);
+      for (const { sentinel } of this.#group.pods)
+        if (sentinel !== undefined) sentinel.onCommand = (connection, command) => this.#heard(connection, command);
     });
   }
 

@@ -1,15 +1,15 @@
 /** One simulated group with everything around it, and the questions that faults and invariants ask of it. */
 import { ANNOTATION, LABEL, MARK, masterServiceName, SECRET_KEY, secretName } from "../../model/names.ts";
+import { Writer } from "./clients.ts";
 import { ApiServer } from "./cluster/api.ts";
-import { EndpointController, NAMESPACE, Proxy } from "./cluster/controllers.ts";
+import { EndpointController, NAMESPACE, NodeProxy } from "./cluster/controllers.ts";
 import { CLUSTER, PASSWORD, type PodWorld, type SimPod } from "./cluster/pod.ts";
 import { Workload } from "./cluster/workload.ts";
-import { Writer } from "./clients.ts";
 import { HandlerReplica } from "./handlers.ts";
 import type { Plan } from "./plan.ts";
 import type { RedisServer } from "./servers/redis.ts";
-import { ckquorum } from "./servers/sentinel-commands.ts";
 import type { SentinelServer } from "./servers/sentinel.ts";
+import { ckquorum } from "./servers/sentinel-commands.ts";
 import { Ledger } from "./verdict.ts";
 import { Network } from "./world/network.ts";
 import type { Host, World } from "./world/world.ts";
@@ -27,7 +27,7 @@ export class SimGroup {
   readonly workload: Workload;
   readonly handlers: HandlerReplica[];
   readonly writers: Writer[];
-  readonly proxies: Proxy[];
+  readonly proxies: NodeProxy[];
   readonly ledger = new Ledger();
   readonly servers: RedisServer[] = [];
   /** called for every server that starts; for faults that wait for a command */
@@ -40,17 +40,31 @@ export class SimGroup {
     const count = Math.max(4, shape.replicas + 1);
     this.nodes = Array.from({ length: count }, (_, at) => ({ name: `node-${at}`, clockOffset: 0 }));
     const outside: Host = { name: "client-node", clockOffset: 0 };
-    const handlerHosts = shape.shared ? this.nodes : [{ name: "handlers-0", clockOffset: 0 }, { name: "handlers-1", clockOffset: 0 }];
+    const handlerHosts = shape.shared
+      ? this.nodes
+      : [
+          { name: "handlers-0", clockOffset: 0 },
+          { name: "handlers-1", clockOffset: 0 },
+        ];
     for (const node of this.nodes) this.api.put("nodes", { metadata: { name: node.name }, spec: {} });
     const [replicaSet, deployment] = ["cache-rs", "cache"];
     const owner = { apiVersion: "apps/v1", kind: "Deployment", name: deployment, uid: "uid-deployment", controller: true };
     this.api.put("replicasets", { metadata: { name: replicaSet, namespace: NAMESPACE, ownerReferences: [owner] } });
-    this.api.put("deployments", { metadata: { name: deployment, namespace: NAMESPACE }, spec: { selector: { matchLabels: { app: "cache" } } } });
+    this.api.put("deployments", {
+      metadata: { name: deployment, namespace: NAMESPACE },
+      spec: { selector: { matchLabels: { app: "cache" } } },
+    });
     const secret = Buffer.from(PASSWORD).toString("base64");
     this.api.put("secrets", { metadata: { name: secretName(CLUSTER), namespace: NAMESPACE }, data: { [SECRET_KEY]: secret } });
     new EndpointController(this.api);
     this.proxies = [...this.nodes, outside].map(
-      (host) => new Proxy(world, this.api, host, () => !this.network.blocked(host, this.control) && !this.network.blocked(this.control, host)),
+      (host) =>
+        new NodeProxy(
+          world,
+          this.api,
+          host,
+          () => !this.network.blocked(host, this.control) && !this.network.blocked(this.control, host),
+        ),
     );
     let addresses = 0;
     const of: PodWorld = {
@@ -87,7 +101,15 @@ export class SimGroup {
     );
     const places = [outside, this.nodes[0] ?? outside];
     this.writers = places.map(
-      (host, at) => new Writer(world, this.network, this.proxies.find((proxy) => proxy.host === host) as Proxy, host, `client-${at + 1}`, SERVICE),
+      (host, at) =>
+        new Writer(
+          world,
+          this.network,
+          this.proxies.find((proxy) => proxy.host === host) as NodeProxy,
+          host,
+          `client-${at + 1}`,
+          SERVICE,
+        ),
     );
   }
 
@@ -108,7 +130,9 @@ export class SimGroup {
       if (ip !== undefined) votes.set(ip, (votes.get(ip) ?? 0) + 1);
     }
     const ip = [...votes].sort((a, b) => b[1] - a[1])[0]?.[0];
-    return this.pods.find(({ site }) => ip !== undefined && site?.ip === ip) ?? this.pods.find(({ redis }) => redis?.isMaster === true);
+    return (
+      this.pods.find(({ site }) => ip !== undefined && site?.ip === ip) ?? this.pods.find(({ redis }) => redis?.isMaster === true)
+    );
   }
 
   get leader(): HandlerReplica | undefined {
@@ -128,7 +152,8 @@ export class SimGroup {
     if (dead !== undefined) return `${dead.name} is not up`;
     const masters = this.running.filter(({ isMaster }) => isMaster);
     const [master] = masters;
-    if (master === undefined || masters.length > 1) return `${masters.length} masters: ${masters.map(({ name }) => name).join(", ")}`;
+    if (master === undefined || masters.length > 1)
+      return `${masters.length} masters: ${masters.map(({ name }) => name).join(", ")}`;
     const { ip } = master.site;
     for (const { redis } of pods) {
       if (redis === undefined || redis === master) continue;
@@ -149,7 +174,9 @@ export class SimGroup {
     if (astray !== undefined) return `the proxy of ${astray.host.name} leads to ${astray.target(SERVICE)}`;
     const failing = this.writers.find(({ trouble }) => trouble !== "");
     if (failing !== undefined) return `${failing.proc.name} can't write: ${failing.trouble}`;
-    const unmarked = pods.find(({ object, redis }) => object?.metadata.labels?.[LABEL.role] !== (redis === master ? "master" : "replica"));
+    const unmarked = pods.find(
+      ({ object, redis }) => object?.metadata.labels?.[LABEL.role] !== (redis === master ? "master" : "replica"),
+    );
     if (unmarked !== undefined) return `the label of ${unmarked.name} is wrong`;
     if (this.halted !== undefined) return `still marked as halted: ${this.halted}`;
     return undefined;
@@ -165,4 +192,3 @@ function sentinelUnwell(sentinel: SentinelServer, ip: string): string | undefine
   const quorum = ckquorum(master);
   return quorum instanceof Error ? quorum.message : undefined;
 }
-

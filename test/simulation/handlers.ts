@@ -19,13 +19,23 @@ function logTo(tell: (text: string) => void): Logger {
   const say =
     (level: string) =>
     (fields: Fields | string, text = ""): void => {
-      if (typeof fields === "string") return tell(`${level}: ${fields}`);
+      if (typeof fields === "string") {
+        tell(`${level}: ${fields}`);
+        return;
+      }
       const { err, why, action, outcome, reason } = fields as Record<string, unknown>;
       const more = [action, outcome, reason, why, err instanceof Error ? err.message : err].filter((one) => one !== undefined);
       tell(`${level}: ${text}${more.length > 0 ? ` (${more.map(String).join(", ")})` : ""}`);
     };
   const quiet = (): void => undefined;
-  return { info: quiet, debug: quiet, trace: quiet, warn: say("warns"), error: say("fails"), fatal: say("fails") } as unknown as Logger;
+  return {
+    info: quiet,
+    debug: quiet,
+    trace: quiet,
+    warn: say("warns"),
+    error: say("fails"),
+    fatal: say("fails"),
+  } as unknown as Logger;
 }
 
 /** One replica of the handlers' Deployment: killed it is started again after a while. */

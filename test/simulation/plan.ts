@@ -13,7 +13,13 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: "delete pod"; readonly target: Target }
   | { readonly kind: "force delete pod"; readonly target: Target }
   | { readonly kind: "power off"; readonly target: Target; readonly ms: number }
-  | { readonly kind: "cut off"; readonly target: Target; readonly ms: number; readonly way: "both" | "in" | "out"; readonly from: "all" | "pods" | "handlers" }
+  | {
+      readonly kind: "cut off";
+      readonly target: Target;
+      readonly ms: number;
+      readonly way: "both" | "in" | "out";
+      readonly from: "all" | "pods" | "handlers";
+    }
   | { readonly kind: "slow network"; readonly target: Target; readonly ms: number; readonly delayMs: number }
   | { readonly kind: "loss"; readonly ms: number; readonly part: number }
   | { readonly kind: "cut connections"; readonly target: Target }
@@ -53,7 +59,17 @@ export interface Plan {
 }
 
 /** Commands at which a handler may be struck: one of each step of a promotion or handover. */
-const COMMANDS = ["IS-MASTER-DOWN-BY-ADDR", "REPLICAOF NO", "REPLICAOF", "PUBLISH", "CLIENT PAUSE", "CLIENT KILL", "INFO replication", "MONITOR", "CONFIG SET"];
+const COMMANDS = [
+  "IS-MASTER-DOWN-BY-ADDR",
+  "REPLICAOF NO",
+  "REPLICAOF",
+  "PUBLISH",
+  "CLIENT PAUSE",
+  "CLIENT KILL",
+  "INFO replication",
+  "MONITOR",
+  "CONFIG SET",
+];
 const TARGETS: readonly Target[] = ["master", "master", "master", "replica", "other replica", "0", "1", "2"];
 
 /** When the first fault may strike after the group was seen well, and how much time they have, ms. */
@@ -86,7 +102,10 @@ export function drawPlan(seed: number): Plan {
 }
 
 /** Short, middle or long, ms. */
-const span = (random: Random): number => Math.round(random.pick([() => random.between(50, 1000), () => random.between(500, 6000), () => random.between(4000, 16_000)])());
+const span = (random: Random): number =>
+  Math.round(
+    random.pick([() => random.between(50, 1000), () => random.between(500, 6000), () => random.between(4000, 16_000)])(),
+  );
 
 function drawFault(random: Random, at: number): Fault {
   const target = random.pick(TARGETS);
@@ -105,7 +124,14 @@ function drawFault(random: Random, at: number): Fault {
     () => ({ at, kind: "delete pod", target: "master" }),
     () => ({ at, kind: "force delete pod", target }),
     () => ({ at, kind: "power off", target, ms }),
-    () => ({ at, kind: "cut off", target, ms, way: random.pick(["both", "both", "in", "out"] as const), from: random.pick(["all", "all", "pods", "handlers"] as const) }),
+    () => ({
+      at,
+      kind: "cut off",
+      target,
+      ms,
+      way: random.pick(["both", "both", "in", "out"] as const),
+      from: random.pick(["all", "all", "pods", "handlers"] as const),
+    }),
     () => ({ at, kind: "cut off", target, ms, way: "both", from: "all" }),
     () => ({ at, kind: "slow network", target, ms, delayMs: Math.round(random.between(20, 400)) }),
     () => ({ at, kind: "loss", ms, part: Math.round(random.between(1, 30)) / 100 }),

@@ -64,7 +64,8 @@ class Watch {
     const addresses = ((slice?.endpoints as { addresses: string[] }[] | undefined) ?? []).length;
     if (addresses > 1) this.broken ??= `the master Service has ${addresses} endpoints`;
     const selector = api.get("services", NAMESPACE, SERVICE)?.spec?.selector as Record<string, string> | undefined;
-    if (selector !== undefined && selector[LABEL.instance] === undefined) this.broken ??= "the master Service selects no single pod";
+    if (selector !== undefined && selector[LABEL.instance] === undefined)
+      this.broken ??= "the master Service selects no single pod";
     const writable = this.#group.running.filter((server) => server.writable);
     if (writable.length < 2) {
       this.#dualSince = undefined;
@@ -93,7 +94,19 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
     if (broken !== "") world.tell("VERDICT", `${broken}: ${why}`);
     const acknowledged = group.writers.reduce((sum, writer) => sum + writer.acknowledged.size, 0);
     const halted = group.halted ?? "";
-    return { plan, broken, why, hash: world.hash, story: world.story, events: world.events, virtualMs: world.now, convergedMs, acknowledged, lost, halted };
+    return {
+      plan,
+      broken,
+      why,
+      hash: world.hash,
+      story: world.story,
+      events: world.events,
+      virtualMs: world.now,
+      convergedMs,
+      acknowledged,
+      lost,
+      halted,
+    };
   };
   const urgent = (): Verdict | undefined => {
     const mistake = bug();
@@ -135,5 +148,7 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
   const all = new Map(group.writers.flatMap(({ acknowledged }) => [...acknowledged]));
   const { lost, wrong } = group.ledger.judge(all, master.head);
   world.tell("GROUP", `is well again; ${all.size} writes acknowledged, ${lost} lost`);
-  return wrong.length > 0 ? verdict("INV2", `${wrong.length} of ${lost} lost writes need not have been: ${wrong[0]}`, lost) : verdict("", "", lost);
+  return wrong.length > 0
+    ? verdict("INV2", `${wrong.length} of ${lost} lost writes need not have been: ${wrong[0]}`, lost)
+    : verdict("", "", lost);
 }

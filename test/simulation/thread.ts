@@ -2,7 +2,7 @@
 import { type Change, replaceModules } from "./world/hooks.ts";
 import { replaceRuntime } from "./world/runtime.ts";
 
-export type { Plan } from "./plan.ts";
+export type { Fault, Plan } from "./plan.ts";
 export type { Verdict } from "./run.ts";
 
 /** Loads the simulation into this thread; with `changes` the product is a mutant. */

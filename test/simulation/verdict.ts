@@ -72,7 +72,8 @@ export class Ledger {
       const taken = this.#taken.get(write);
       if (taken === undefined) throw new Error(`${write} was acknowledged by nobody`);
       const why = this.#whyWrong(taken, line);
-      if (why !== undefined) wrong.push(`${write}, acknowledged by ${taken.server.name} at ${(at / 1000).toFixed(3)} s, is gone: ${why}`);
+      if (why !== undefined)
+        wrong.push(`${write}, acknowledged by ${taken.server.name} at ${(at / 1000).toFixed(3)} s, is gone: ${why}`);
     }
     return { lost, wrong };
   }
@@ -92,7 +93,8 @@ export class Ledger {
       const by = turn === undefined ? "nobody was promoted" : `${turn.by.name} was promoted at ${(turn.at / 1000).toFixed(3)} s`;
       return `its server was neither dead, frozen nor cut off (${by})`;
     }
-    const holder = turn?.at !== undefined && turn.at > at ? turn.others.find((one) => one.healthy && has(one.head, entry)) : undefined;
+    const holder =
+      turn?.at !== undefined && turn.at > at ? turn.others.find((one) => one.healthy && has(one.head, entry)) : undefined;
     if (holder !== undefined && turn !== undefined)
       return `${turn.by.name} was promoted at ${(turn.at / 1000).toFixed(3)} s without it, while ${holder.server.name} had it and was well`;
     return undefined;

@@ -1,9 +1,9 @@
 /** How the boot scripts (docker/boot/lib.sh) ask the sentinels and the servers, and read their answers. */
 import { flatFields, infoFields } from "../../../handlers/observe/replies.ts";
 import { REDIS_PORT, SENTINEL_PORT } from "../../../model/names.ts";
+import { ask } from "../servers/server.ts";
 import type { Network } from "../world/network.ts";
 import type { Proc } from "../world/world.ts";
-import { ask } from "../servers/server.ts";
 
 export interface Word {
   readonly from: string;
@@ -38,7 +38,14 @@ export async function askSentinels(asker: Asker, addresses: readonly string[]): 
       const fields = flatFields(replies?.[0]);
       const ip = fields.get("ip");
       if (ip === undefined) return undefined;
-      return { from, ip, port: Number(fields.get("port")), epoch: Number(fields.get("config-epoch")), others: Number(fields.get("num-other-sentinels")), fields };
+      return {
+        from,
+        ip,
+        port: Number(fields.get("port")),
+        epoch: Number(fields.get("config-epoch")),
+        others: Number(fields.get("num-other-sentinels")),
+        fields,
+      };
     }),
   );
   return words.filter((word) => word !== undefined);
@@ -55,7 +62,13 @@ export function bestAnswer(words: readonly Word[]): Best | undefined {
   return { ip: best[0], epoch, agreeing: best[1], voters: Math.max(...top.map(({ others }) => others + 1)) };
 }
 
-export async function call(asker: Asker, ip: string, port: number, commands: string[][], withinMs = ANSWER_MS): Promise<readonly unknown[] | undefined> {
+export async function call(
+  asker: Asker,
+  ip: string,
+  port: number,
+  commands: string[][],
+  withinMs = ANSWER_MS,
+): Promise<readonly unknown[] | undefined> {
   return ask(asker.network, asker.proc, { ip, port, password: asker.password }, commands, withinMs);
 }
 
@@ -81,7 +94,11 @@ export async function replicasOf(asker: Asker, sentinel: string): Promise<{ ip: 
   return entries(asker, sentinel, "REPLICAS");
 }
 
-export async function entries(asker: Asker, sentinel: string, what: "REPLICAS" | "SENTINELS"): Promise<{ ip: string; flags: string; runId: string; voted: number }[]> {
+export async function entries(
+  asker: Asker,
+  sentinel: string,
+  what: "REPLICAS" | "SENTINELS",
+): Promise<{ ip: string; flags: string; runId: string; voted: number }[]> {
   const reply = (await call(asker, sentinel, SENTINEL_PORT, [["SENTINEL", what, asker.group]]))?.[0];
   if (!Array.isArray(reply)) return [];
   return reply.map((one) => {

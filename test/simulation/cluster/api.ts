@@ -1,7 +1,7 @@
 /**
  * A model of the Kubernetes API server: objects with resourceVersions, conditional writes, watches, and its bad days. Objects are never changed in place.
  */
-import { errorFromAnswer, KubeError } from "../../../kube/error.ts";
+import { errorFromAnswer, type KubeError } from "../../../kube/error.ts";
 import type { Host, World } from "../world/world.ts";
 
 export type Json = { [key: string]: unknown };
@@ -48,7 +48,8 @@ const failure = (status: number, reason: string, message: string): KubeError =>
 function parts(path: string): { plural: string; namespace: string; name: string | undefined; sub: string | undefined } {
   const words = path.split("/").filter((word) => word !== "");
   const rest = words.slice(words[0] === "api" ? 2 : 3);
-  if (rest[0] === "namespaces" && rest.length > 2) return { namespace: rest[1] ?? "", plural: rest[2] ?? "", name: rest[3], sub: rest[4] };
+  if (rest[0] === "namespaces" && rest.length > 2)
+    return { namespace: rest[1] ?? "", plural: rest[2] ?? "", name: rest[3], sub: rest[4] };
   return { namespace: "", plural: rest[0] ?? "", name: rest[1], sub: rest[2] };
 }
 
@@ -81,7 +82,10 @@ export class ApiServer {
     return [...this.#things].flatMap(([key, thing]) => (key.startsWith(`${plural}/`) ? [thing] : []));
   }
 
-  put(plural: string, thing: Omit<Thing, "metadata"> & { metadata: Omit<Meta, "uid" | "resourceVersion"> & { uid?: string } }): Thing {
+  put(
+    plural: string,
+    thing: Omit<Thing, "metadata"> & { metadata: Omit<Meta, "uid" | "resourceVersion"> & { uid?: string } },
+  ): Thing {
     const { namespace = "", name } = thing.metadata;
     const key = `${plural}/${namespace}/${name}`;
     const known = this.#things.get(key);
@@ -152,7 +156,8 @@ export class ApiServer {
 
   handle(call: Call): unknown {
     const { plural, namespace, name, sub } = parts(call.path);
-    if (call.method === "GET") return name === undefined ? this.#listing(plural, namespace, call.query) : this.#one(plural, namespace, name);
+    if (call.method === "GET")
+      return name === undefined ? this.#listing(plural, namespace, call.query) : this.#one(plural, namespace, name);
     if (call.method === "POST") return this.#create(plural, namespace, call.body as Thing);
     if (name === undefined) throw failure(405, "MethodNotAllowed", call.path);
     if (call.method === "PUT") return this.#replace(plural, namespace, name, call.body as Thing);
@@ -174,21 +179,31 @@ export class ApiServer {
 
   #create(plural: string, namespace: string, body: Thing): Thing {
     const { name } = body.metadata;
-    if (this.get(plural, namespace, name) !== undefined) throw failure(409, "AlreadyExists", `${plural} "${name}" already exists`);
+    if (this.get(plural, namespace, name) !== undefined)
+      throw failure(409, "AlreadyExists", `${plural} "${name}" already exists`);
     const { stringData, ...rest } = body as Thing & { stringData?: Record<string, string> };
     const data =
       stringData === undefined
         ? {}
-        : { data: Object.fromEntries(Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString("base64")])) };
+        : {
+            data: Object.fromEntries(
+              Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value).toString("base64")]),
+            ),
+          };
     return this.put(plural, { ...rest, ...data, metadata: { ...body.metadata, ...(namespace === "" ? {} : { namespace }) } });
   }
 
   #check(known: Thing, given: Json | undefined): void {
     const { resourceVersion, uid } = known.metadata;
     const { resourceVersion: wantedVersion, uid: wantedUid } = given ?? {};
-    if (wantedUid !== undefined && wantedUid !== uid) throw failure(409, "Conflict", "the UID in the precondition does not match");
+    if (wantedUid !== undefined && wantedUid !== uid)
+      throw failure(409, "Conflict", "the UID in the precondition does not match");
     if (wantedVersion !== undefined && wantedVersion !== resourceVersion)
-      throw failure(409, "Conflict", "the object has been modified; please apply your changes to the latest version and try again");
+      throw failure(
+        409,
+        "Conflict",
+        "the object has been modified; please apply your changes to the latest version and try again",
+      );
   }
 
   #replace(plural: string, namespace: string, name: string, body: Thing): Thing {

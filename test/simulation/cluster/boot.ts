@@ -2,7 +2,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { NOBODY, REDIS_PORT, SENTINEL_PORT } from "../../../model/names.ts";
 import type { SentinelFile } from "../servers/sentinel.ts";
-import { type Asker, askSentinels, type Best, bestAnswer, call, entries, hasKeys, replicasOf, roleOf, type Word } from "./answers.ts";
+import {
+  type Asker,
+  askSentinels,
+  type Best,
+  bestAnswer,
+  call,
+  entries,
+  hasKeys,
+  replicasOf,
+  roleOf,
+  type Word,
+} from "./answers.ts";
 
 export interface Pod extends Asker {
   readonly ip: string;
@@ -17,7 +28,8 @@ const isNobody = (ip: string): boolean => ip === NOBODY.host;
 /** server.sh: whom the server is started as a replica of. Law 1: never as master. */
 export async function chooseMaster(pod: Pod): Promise<{ ip: string; port: number }> {
   const best = bestAnswer(await askSentinels(pod, pod.sentinels()));
-  if (best !== undefined && best.ip !== pod.ip && (await roleOf(pod, best.ip))[0] === "master") return { ip: best.ip, port: REDIS_PORT };
+  if (best !== undefined && best.ip !== pod.ip && (await roleOf(pod, best.ip))[0] === "master")
+    return { ip: best.ip, port: REDIS_PORT };
   return { ip: NOBODY.host, port: NOBODY.port };
 }
 
@@ -126,7 +138,12 @@ export class Watcher {
 const SLOT_WAIT_MS = 15_000;
 
 /** docker/boot/sentinel: the file of a new sentinel, with what its peers know. */
-export async function makeSentinelFile(pod: Pod, slot: () => string | undefined, identity: (of: string) => string, uid: string): Promise<SentinelFile> {
+export async function makeSentinelFile(
+  pod: Pod,
+  slot: () => string | undefined,
+  identity: (of: string) => string,
+  uid: string,
+): Promise<SentinelFile> {
   const from = Date.now();
   while (slot() === undefined && Date.now() - from < SLOT_WAIT_MS) await sleep(100);
   const myId = identity(slot() ?? uid);

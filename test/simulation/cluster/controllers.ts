@@ -50,7 +50,12 @@ export class EndpointController {
       const endpoints = pods
         .filter(({ metadata, status }) => {
           const labels = metadata.labels ?? {};
-          return wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value) && status?.podIP !== undefined && status.phase === "Running";
+          return (
+            wanted.length > 0 &&
+            wanted.every(([key, value]) => labels[key] === value) &&
+            status?.podIP !== undefined &&
+            status.phase === "Running"
+          );
         })
         .map((pod) => ({
           addresses: [String(pod.status?.podIP)],
@@ -69,7 +74,7 @@ export class EndpointController {
 const SYNC_MS = 1000;
 
 /** Where new connections to a Service go from one node. */
-export class Proxy {
+export class NodeProxy {
   readonly host: Host;
   readonly #world: World;
   readonly #api: ApiServer;
@@ -105,10 +110,14 @@ export class Proxy {
     }
     this.#syncedAt = this.#world.now;
     this.#targets = new Map(
-      this.#api.list("endpointslices").map(({ metadata, endpoints }) => [
-        metadata.labels?.["kubernetes.io/service-name"] ?? "",
-        (endpoints as { addresses: string[]; conditions: { ready: boolean } }[]).filter(({ conditions }) => conditions.ready).flatMap(({ addresses }) => addresses),
-      ]),
+      this.#api
+        .list("endpointslices")
+        .map(({ metadata, endpoints }) => [
+          metadata.labels?.["kubernetes.io/service-name"] ?? "",
+          (endpoints as { addresses: string[]; conditions: { ready: boolean } }[])
+            .filter(({ conditions }) => conditions.ready)
+            .flatMap(({ addresses }) => addresses),
+        ]),
     );
   }
 

@@ -11,7 +11,8 @@ const noAnswer = (reason: string, message: string): KubeError => new KubeError({
 
 export function simulatedKube(api: ApiServer, network: Network, proc: Proc): Kube {
   const { world } = api;
-  const there = (): number => network.latency(proc.host, api.host) + 0.5 + world.random.next() * 2 + api.slowMs * (0.5 + world.random.next());
+  const there = (): number =>
+    network.latency(proc.host, api.host) + 0.5 + world.random.next() * 2 + api.slowMs * (0.5 + world.random.next());
   const back = (): number => network.latency(api.host, proc.host);
   const parted = (): boolean => network.blocked(proc.host, api.host) || network.blocked(api.host, proc.host);
 
@@ -24,7 +25,9 @@ export function simulatedKube(api: ApiServer, network: Network, proc: Proc): Kub
         late.cancel();
         run();
       };
-      const late = proc.after(wanted.timeoutMs ?? 5000, () => finish(() => reject(noAnswer("Timeout", `${wanted.method} ${wanted.path}: no answer in time`))));
+      const late = proc.after(wanted.timeoutMs ?? 5000, () =>
+        finish(() => reject(noAnswer("Timeout", `${wanted.method} ${wanted.path}: no answer in time`))),
+      );
       const call: Call = {
         method: wanted.method,
         path: wanted.path,
@@ -140,7 +143,8 @@ export function simulatedKube(api: ApiServer, network: Network, proc: Proc): Kub
     create: (path, body, rest) => request({ method: "POST", path, body, ...rest }),
     replace: (path, body, rest) => request({ method: "PUT", path, body, ...rest }),
     jsonPatch: () => Promise.reject(new Error("not simulated: JSON patch")),
-    mergePatch: (path, body, rest) => request({ method: "PATCH", path, body, contentType: "application/merge-patch+json", ...rest }),
+    mergePatch: (path, body, rest) =>
+      request({ method: "PATCH", path, body, contentType: "application/merge-patch+json", ...rest }),
     remove: () => Promise.reject(new Error("not simulated: delete")),
     stream,
     warm: () => Promise.resolve(),

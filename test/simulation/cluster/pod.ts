@@ -6,7 +6,7 @@ import { type SentinelFile, SentinelServer } from "../servers/sentinel.ts";
 import type { Network, Site } from "../world/network.ts";
 import { type Host, Proc, type World } from "../world/world.ts";
 import type { ApiServer, Json, Thing } from "./api.ts";
-import { makeSentinelFile, type Pod, chooseMaster, Watcher } from "./boot.ts";
+import { chooseMaster, makeSentinelFile, type Pod, Watcher } from "./boot.ts";
 import { NAMESPACE } from "./controllers.ts";
 import { preStop } from "./prestop.ts";
 
@@ -187,8 +187,23 @@ export class SimPod {
       const replicaof = await chooseMaster(pod);
       const proc = new Proc(world, this.name, this.host);
       proc.onKill(() => script.kill());
-      const parameters = { "replica-serve-stale-data": "no", "syslog-ident": report, "min-replicas-to-write": "0", "min-replicas-max-lag": "10" };
-      const server = new RedisServer({ name: this.name, proc, network, site, port: REDIS_PORT, password: PASSWORD, disk: this.disk, parameters, replicaof });
+      const parameters = {
+        "replica-serve-stale-data": "no",
+        "syslog-ident": report,
+        "min-replicas-to-write": "0",
+        "min-replicas-max-lag": "10",
+      };
+      const server = new RedisServer({
+        name: this.name,
+        proc,
+        network,
+        site,
+        port: REDIS_PORT,
+        password: PASSWORD,
+        disk: this.disk,
+        parameters,
+        replicaof,
+      });
       this.redis = server;
       this.#status = "running";
       this.#of.started(server, this);
@@ -206,8 +221,19 @@ export class SimPod {
     const { proc: script, pod } = this.#script("sentinel-boot");
     const run = (file: SentinelFile): void => {
       const proc = new Proc(world, `${this.name}/sentinel`, this.host);
-      this.sentinel = new SentinelServer({ name: `${this.name}/sentinel`, group: GROUP, proc, network, site, password: PASSWORD, file });
-      world.tell(this.sentinel.name, file.master === undefined ? "starts without a master" : `starts; the master is ${file.master.ip}`);
+      this.sentinel = new SentinelServer({
+        name: `${this.name}/sentinel`,
+        group: GROUP,
+        proc,
+        network,
+        site,
+        password: PASSWORD,
+        file,
+      });
+      world.tell(
+        this.sentinel.name,
+        file.master === undefined ? "starts without a master" : `starts; the master is ${file.master.ip}`,
+      );
     };
     const known = this.#sentinelFile;
     script.after(50 + world.random.next() * 100, () => {

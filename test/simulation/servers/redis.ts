@@ -72,10 +72,16 @@ export class RedisServer extends Server {
       this.loading = false;
       this.following.begin();
     });
-    this.proc.every(() => CRON_MS, () => this.#cron());
-    this.proc.every(() => PING_MS, () => {
-      if (this.isMaster && !this.paused && this.followers.count > 0) this.feed(PING_BYTES);
-    });
+    this.proc.every(
+      () => CRON_MS,
+      () => this.#cron(),
+    );
+    this.proc.every(
+      () => PING_MS,
+      () => {
+        if (this.isMaster && !this.paused && this.followers.count > 0) this.feed(PING_BYTES);
+      },
+    );
     this.proc.onKill(() => this.#died());
     this.listen();
   }
@@ -310,4 +316,3 @@ export class RedisServer extends Server {
     return lines.join("\r\n");
   }
 }
-

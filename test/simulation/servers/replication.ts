@@ -5,7 +5,13 @@ import type { RedisServer } from "./redis.ts";
 import type { Connection } from "./server.ts";
 
 interface Psync {
-  readonly psync: { readonly password: string | undefined; readonly replid: string; readonly offset: number; readonly ip: string; readonly port: number };
+  readonly psync: {
+    readonly password: string | undefined;
+    readonly replid: string;
+    readonly offset: number;
+    readonly ip: string;
+    readonly port: number;
+  };
 }
 interface Ack {
   readonly ack: number;
@@ -319,7 +325,14 @@ export class Followers {
       return;
     }
     connection.type = "replica";
-    const follower: Follower = { ip: psync.ip, port: psync.port, online: false, acked: 0, ackedAt: proc.world.now, sent: undefined };
+    const follower: Follower = {
+      ip: psync.ip,
+      port: psync.port,
+      online: false,
+      acked: 0,
+      ackedAt: proc.world.now,
+      sent: undefined,
+    };
     this.#all.set(connection, follower);
     const from = this.#continuation(psync);
     if (from !== undefined) {

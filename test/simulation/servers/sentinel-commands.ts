@@ -131,8 +131,14 @@ function failover(master: WatchedMaster): unknown {
 export function ckquorum(master: WatchedMaster): unknown {
   const usable = 1 + master.sentinels.filter((one) => !one.sDown && !one.oDown).length;
   const voters = master.sentinels.length + 1;
-  if (usable < master.settings.quorum) return error(`NOQUORUM ${usable} usable Sentinels. Not enough available Sentinels to reach the specified quorum for this master`);
-  if (usable < Math.floor(voters / 2) + 1) return error(`NOQUORUM ${usable} usable Sentinels. Not enough available Sentinels to reach the majority and authorize a failover`);
+  if (usable < master.settings.quorum)
+    return error(
+      `NOQUORUM ${usable} usable Sentinels. Not enough available Sentinels to reach the specified quorum for this master`,
+    );
+  if (usable < Math.floor(voters / 2) + 1)
+    return error(
+      `NOQUORUM ${usable} usable Sentinels. Not enough available Sentinels to reach the majority and authorize a failover`,
+    );
   return `OK ${usable} usable Sentinels. Quorum and failover authorization can be reached`;
 }
 

@@ -1,6 +1,7 @@
 /** One sentinel's part in a failover: what INFO tells, objectively down, votes, the election and the states after it (sentinel.c). */
-import type { Instance } from "./sentinel-instance.ts";
+
 import { PERIOD, type SentinelServer, type WatchedMaster } from "./sentinel.ts";
+import type { Instance } from "./sentinel-instance.ts";
 
 type State = "none" | "wait-start" | "select" | "send-noone" | "wait-promotion" | "reconf" | "update-config";
 
@@ -107,7 +108,14 @@ export class Failover {
       }
       if (!master.sDown || peer.disconnected || (!forced && elapsed < PERIOD.ask)) continue;
       const candidate = this.state === "none" ? "*" : sentinel.myId;
-      const command = ["SENTINEL", "IS-MASTER-DOWN-BY-ADDR", master.ip, String(master.port), String(sentinel.currentEpoch), candidate];
+      const command = [
+        "SENTINEL",
+        "IS-MASTER-DOWN-BY-ADDR",
+        master.ip,
+        String(master.port),
+        String(sentinel.currentEpoch),
+        candidate,
+      ];
       peer.cc?.send(command, (reply) => {
         if (!Array.isArray(reply)) return;
         peer.lastMasterDownReplyTime = this.#now;
@@ -200,7 +208,10 @@ export class Failover {
 
   #select(): void {
     const slave = this.selectSlave();
-    if (slave === undefined) return this.#abort("-failover-abort-no-good-slave");
+    if (slave === undefined) {
+      this.#abort("-failover-abort-no-good-slave");
+      return;
+    }
     this.#event("+selected-slave", slave);
     slave.promoted = true;
     this.promotedSlave = slave;
@@ -288,7 +299,9 @@ export class Failover {
     const sentinel = this.#sentinel;
     const master = this.#master;
     const now = this.#now;
-    const fields = new Map(info.split("\r\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]));
+    const fields = new Map(
+      info.split("\r\n").map((line) => [line.slice(0, line.indexOf(":")), line.slice(line.indexOf(":") + 1)]),
+    );
     const runId = fields.get("run_id") ?? "";
     if (one.runId !== "" && one.runId !== runId) this.#event("+reboot", one);
     one.runId = runId;
@@ -297,7 +310,8 @@ export class Failover {
       for (const [key, value] of fields) {
         if (!/^slave\d/.test(key)) continue;
         const [, ip = "", port = "0"] = /ip=([^,]*),port=(\d+)/.exec(value) ?? [];
-        if (!master.slaves.some((slave) => slave.ip === ip && slave.port === Number(port))) sentinel.addSlave(master, ip, Number(port));
+        if (!master.slaves.some((slave) => slave.ip === ip && slave.port === Number(port)))
+          sentinel.addSlave(master, ip, Number(port));
       }
     }
     one.masterLinkDownTime = Number(fields.get("master_link_down_since_seconds") ?? "0") * 1000;
@@ -333,7 +347,8 @@ export class Failover {
       this.#event("+promoted-slave", one);
       this.#event("+failover-state-reconf-slaves");
       // sentinelForceHelloUpdateForMaster
-      for (const each of [master, ...master.slaves, ...master.sentinels]) each.lastPubTime = Math.min(each.lastPubTime, now - PERIOD.publish - 1);
+      for (const each of [master, ...master.slaves, ...master.sentinels])
+        each.lastPubTime = Math.min(each.lastPubTime, now - PERIOD.publish - 1);
       return;
     }
     const wait = PERIOD.publish * 4;
@@ -353,7 +368,12 @@ export class Failover {
       this.#event("+fix-slave-config", one);
     }
     const target = this.promotedSlave;
-    if (one.reconf === "sent" && target !== undefined && one.slaveMasterHost === target.ip && one.slaveMasterPort === target.port) {
+    if (
+      one.reconf === "sent" &&
+      target !== undefined &&
+      one.slaveMasterHost === target.ip &&
+      one.slaveMasterPort === target.port
+    ) {
       one.reconf = "inprog";
       this.#event("+slave-reconf-inprog", one);
     }

@@ -4,8 +4,8 @@
  */
 import type { Network, Site } from "../world/network.ts";
 import type { Proc } from "../world/world.ts";
-import { Failover } from "./sentinel-failover.ts";
 import { executeSentinel } from "./sentinel-commands.ts";
+import { Failover } from "./sentinel-failover.ts";
 import { Instance, Line } from "./sentinel-instance.ts";
 import { type Connection, Server } from "./server.ts";
 
@@ -44,7 +44,6 @@ export class WatchedMaster extends Instance {
   sentinels: Instance[] = [];
   readonly settings: MasterSettings;
   readonly failover: Failover;
-
 
   constructor(sentinel: SentinelServer, ip: string, port: number, settings: MasterSettings) {
     super("master", ip, port, sentinel.now);
@@ -94,7 +93,10 @@ export class SentinelServer extends Server {
     }
     this.listen();
     // server.hz is drawn anew at every tick (sentinelTimer).
-    this.proc.every(() => 1000 / this.proc.world.random.integer(10, 19), () => this.#tick());
+    this.proc.every(
+      () => 1000 / this.proc.world.random.integer(10, 19),
+      () => this.#tick(),
+    );
   }
 
   /** mstime() */
@@ -246,8 +248,7 @@ export class SentinelServer extends Server {
     const { now } = this;
     const line = one.cc;
     if (one.disconnected || line === undefined || line.pending >= MAX_PENDING) return;
-    const closely =
-      one.kind === "slave" && (master.oDown || master.failover.inProgress || one.masterLinkDownTime !== 0);
+    const closely = one.kind === "slave" && (master.oDown || master.failover.inProgress || one.masterLinkDownTime !== 0);
     const infoPeriod = closely ? 1000 : PERIOD.info;
     const pingPeriod = Math.min(master.settings.downAfter, this.pingPeriod);
     if (one.kind !== "sentinel" && (one.infoRefresh === 0 || now - one.infoRefresh > infoPeriod)) {
@@ -278,19 +279,13 @@ export class SentinelServer extends Server {
       one.cc = undefined;
       one.disconnected = true;
     }
-    if (
-      one.pc !== undefined &&
-      now - one.pcConnTime > PERIOD.reconnect &&
-      now - one.pcLastActivity > PERIOD.publish * 3
-    ) {
+    if (one.pc !== undefined && now - one.pcConnTime > PERIOD.reconnect && now - one.pcLastActivity > PERIOD.publish * 3) {
       one.pc.close();
       one.pc = undefined;
       one.disconnected = true;
     }
     const saysSlave =
-      one.kind === "master" &&
-      one.roleReported === "slave" &&
-      now - one.roleReportedTime > downAfter + PERIOD.info * 2;
+      one.kind === "master" && one.roleReported === "slave" && now - one.roleReportedTime > downAfter + PERIOD.info * 2;
     if (elapsed > downAfter || saysSlave) {
       if (one.sDown) return;
       one.sDown = true;
@@ -364,7 +359,9 @@ export class SentinelServer extends Server {
 
   /** sentinelResetMasterAndChangeAddress: the former address stays as a slave. */
   resetAndChangeAddress(master: WatchedMaster, ip: string, port: number): void {
-    const slaves = master.slaves.filter((one) => one.ip !== ip || one.port !== port).map((one) => ({ ip: one.ip, port: one.port }));
+    const slaves = master.slaves
+      .filter((one) => one.ip !== ip || one.port !== port)
+      .map((one) => ({ ip: one.ip, port: one.port }));
     if (master.ip !== ip || master.port !== port) slaves.push({ ip: master.ip, port: master.port });
     this.reset(master, true);
     master.ip = ip;

@@ -184,7 +184,10 @@ export class Network {
       const wait = SYN_AGAIN_MS[attempt];
       if (wait !== undefined) world.schedule(wait, () => this.dial(proc, ip, port, onEnd, attempt + 1), proc);
     };
-    if (site === undefined || this.blocked(proc.host, site.host) || this.blocked(site.host, proc.host)) return again();
+    if (site === undefined || this.blocked(proc.host, site.host) || this.blocked(site.host, proc.host)) {
+      again();
+      return;
+    }
     const there = this.latency(proc.host, site.host);
     world.schedule(there, () => {
       if (this.sites.get(ip) !== site || this.blocked(proc.host, site.host) || this.blocked(site.host, proc.host)) return again();

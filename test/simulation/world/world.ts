@@ -26,8 +26,6 @@ export interface Timer {
 /** The clock on the wall when virtual time is 0. */
 const EPOCH_MS = Date.UTC(2026, 0, 1);
 
-
-
 /** A process: dead it does nothing any more, frozen it does everything later. */
 export class Proc {
   readonly name: string;
