@@ -279,10 +279,9 @@ export class Faults {
       if (pod === undefined) return;
       pod.deleteGracefully();
       const wait = (): void => {
-        if (
-          workload.living.length === workload.replicas &&
-          workload.living.every(({ redis }) => redis?.following.up === true || redis?.isMaster === true)
-        )
+        const there = ({ ending, redis }: SimPod): boolean =>
+          !ending && redis?.proc.alive === true && (redis.following.up || redis.isMaster);
+        if (pod.gone && workload.living.length === workload.replicas && workload.living.every(there))
           next();
         else this.#world.schedule(300, wait);
       };

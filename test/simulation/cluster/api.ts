@@ -173,7 +173,10 @@ export class ApiServer {
 
   #listing(plural: string, namespace: string, query: URLSearchParams): unknown {
     const matches = selector(query);
-    const items = this.list(plural).filter((one) => (namespace === "" || one.metadata.namespace === namespace) && matches(one));
+    // Copies at the top, as the wire would make them: the product's watch strips what it does not need.
+    const items = this.list(plural)
+      .filter((one) => (namespace === "" || one.metadata.namespace === namespace) && matches(one))
+      .map((one) => ({ ...one, metadata: { ...one.metadata } }));
     return { metadata: { resourceVersion: String(this.#version) }, items };
   }
 
@@ -238,13 +241,14 @@ export function merge(target: unknown, patch: unknown): unknown {
   return result;
 }
 
-/** labelSelector with `key` and `key=value`, fieldSelector with metadata.name. */
+/** labelSelector with `!key`, `key` and `key=value`, fieldSelector with metadata.name. */
 export function selector(query: URLSearchParams): (thing: Thing) => boolean {
   const labels = (query.get("labelSelector") ?? "").split(",").filter((one) => one !== "");
   const name = /^metadata\.name=(.+)$/.exec(query.get("fieldSelector") ?? "")?.[1];
   return ({ metadata }) =>
     (name === undefined || metadata.name === name) &&
     labels.every((one) => {
+      if (one.startsWith("!")) return metadata.labels?.[one.slice(1)] === undefined;
       const [key = "", value] = one.split("=");
       const has = metadata.labels?.[key];
       return value === undefined ? has !== undefined : has === value;

@@ -64,7 +64,8 @@ export class EndpointController {
       const name = `${service.metadata.name}-slice`;
       const known = api.get("endpointslices", NAMESPACE, name);
       if (known !== undefined && JSON.stringify(known.endpoints) === JSON.stringify(endpoints)) continue;
-      const labels = { ...service.metadata.labels, "kubernetes.io/service-name": service.metadata.name };
+      const headless = service.spec?.clusterIP === "None" ? { "service.kubernetes.io/headless": "" } : {};
+      const labels = { ...service.metadata.labels, "kubernetes.io/service-name": service.metadata.name, ...headless };
       api.put("endpointslices", { metadata: { name, namespace: NAMESPACE, labels }, endpoints });
     }
   }

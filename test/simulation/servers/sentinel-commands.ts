@@ -75,8 +75,9 @@ function subcommand(sentinel: SentinelServer, name: string, rest: readonly strin
 }
 
 function debug(sentinel: SentinelServer, rest: readonly string[]): unknown {
-  if (rest.length === 0) return ["PING-PERIOD", String(sentinel.pingPeriod)];
+  if (rest.length === 0) return ["INFO-PERIOD", String(sentinel.infoPeriod), "PING-PERIOD", String(sentinel.pingPeriod)];
   if (rest[0] === "ping-period") sentinel.pingPeriod = Number(rest[1]);
+  if (rest[0] === "info-period") sentinel.infoPeriod = Number(rest[1]);
   return "OK";
 }
 

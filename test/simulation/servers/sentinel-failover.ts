@@ -190,9 +190,9 @@ export class Failover {
   selectSlave(): Instance | undefined {
     const master = this.#master;
     const now = this.#now;
-    const { pingPeriod } = this.#sentinel;
+    const { pingPeriod, infoPeriod } = this.#sentinel;
     const mostDown = (master.sDown ? now - master.sDownSince : 0) + master.settings.downAfter * 10;
-    const validity = master.sDown ? pingPeriod * 5 : PERIOD.info * 3;
+    const validity = master.sDown ? pingPeriod * 5 : infoPeriod * 3;
     return master.slaves
       .filter(
         (one) =>
@@ -290,7 +290,7 @@ export class Failover {
   /** sentinelMasterLooksSane */
   get #sane(): boolean {
     const master = this.#master;
-    const fresh = this.#now - master.infoRefresh < PERIOD.info * 2;
+    const fresh = this.#now - master.infoRefresh < this.#sentinel.infoPeriod * 2;
     return master.roleReported === "master" && !master.sDown && !master.oDown && fresh;
   }
 

@@ -62,6 +62,8 @@ export class SentinelServer extends Server {
   tilt = false;
   /** SENTINEL DEBUG ping-period */
   pingPeriod = PERIOD.ping;
+  /** SENTINEL DEBUG info-period */
+  infoPeriod = PERIOD.info;
   #tiltStart = 0;
   #previous: number;
 
@@ -249,7 +251,7 @@ export class SentinelServer extends Server {
     const line = one.cc;
     if (one.disconnected || line === undefined || line.pending >= MAX_PENDING) return;
     const closely = one.kind === "slave" && (master.oDown || master.failover.inProgress || one.masterLinkDownTime !== 0);
-    const infoPeriod = closely ? 1000 : PERIOD.info;
+    const infoPeriod = closely ? 1000 : this.infoPeriod;
     const pingPeriod = Math.min(master.settings.downAfter, this.pingPeriod);
     if (one.kind !== "sentinel" && (one.infoRefresh === 0 || now - one.infoRefresh > infoPeriod)) {
       line.send(["INFO"], (reply) => {
@@ -285,7 +287,7 @@ export class SentinelServer extends Server {
       one.disconnected = true;
     }
     const saysSlave =
-      one.kind === "master" && one.roleReported === "slave" && now - one.roleReportedTime > downAfter + PERIOD.info * 2;
+      one.kind === "master" && one.roleReported === "slave" && now - one.roleReportedTime > downAfter + this.infoPeriod * 2;
     if (elapsed > downAfter || saysSlave) {
       if (one.sDown) return;
       one.sDown = true;
