@@ -13,6 +13,7 @@ import type {
   SetSentinelAction,
 } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
+import { monitoring, sameAddress } from "../policies/view.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, NOT_LEADING, refused, sentinelLink } from "./context.ts";
 import { agrees, introduce, sayHello } from "./hello.ts";
 import { askVote } from "./votes.ts";
@@ -36,6 +37,7 @@ export async function monitor(context: ActContext, action: MonitorAction): Promi
       ...["parallel-syncs", String(settings.parallelSyncs)],
     ];
     await link.call(["SENTINEL", "SET", name, ...options], ANSWER_MS);
+    await meetPeers(context, action);
     context.log.info(
       { reason: REASON.SentinelConfigured, pod: action.member.pod.name, master: master.ip },
       "sentinel watches the master",
@@ -43,6 +45,17 @@ export async function monitor(context: ActContext, action: MonitorAction): Promi
     return DONE;
   } catch (error) {
     return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);
+  }
+}
+
+/** Those who watch the same master are made known to it at once: they could not meet through a master that is down. */
+async function meetPeers(context: ActContext, { member, master }: MonitorAction): Promise<void> {
+  const peers = monitoring(context.facts).filter((one) => one.member !== member && sameAddress(one.master.address, master));
+  const configEpoch = Math.max(0, ...peers.map((one) => one.master.configEpoch));
+  for (const { member: peer, sentinel } of peers) {
+    const { ip } = peer.pod;
+    if (ip === undefined) continue;
+    await introduce(context, member, { ip, port: SENTINEL_PORT, runId: sentinel.myId }, { address: master, configEpoch });
   }
 }
 

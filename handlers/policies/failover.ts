@@ -40,9 +40,7 @@ export const failover: Policy = (context): Step => {
   if (!facts.leading) return { actions: [], state: "masterless" };
   if (candidates.length === 0) return NOTHING; // `recover` decides
   const watching = monitoring(facts);
-  if (watching.length < majority(facts)) {
-    return watch(`${watching.length} sentinels answer, ${majority(facts)} are needed to promote anybody`);
-  }
+  if (watching.length < majority(facts)) return tooFewVoters(why, watching.length, majority(facts));
   if (sentinelElecting(facts)) return watch("a sentinel is electing; watching");
   if (facts.at < memory.promoteNotBefore) {
     return watch(`${memory.promotionsTried} promotions came to nothing; Sentinel's own failover goes first for a while`);
@@ -150,6 +148,15 @@ function unproven({ facts, memory }: Context, member: MemberFact | undefined, ip
   if (facts.at - (memory.lostAt ?? facts.at) < TELL_AFTER_MS) return { actions: [], state: "masterless" };
   const message = `master ${member === undefined ? ip : nameOf(member)} does not answer, which is no proof of its death; Sentinel's own detection decides`;
   return { actions: [], notices: [{ reason: REASON.WaitingForSentinel, message }], state: "masterless" };
+}
+
+/**
+ * Votes that can't be won are not asked for: every try would take the epoch further, and keep those who gave theirs from electing by themselves.
+ * `sentinels` meanwhile brings in those who watch nothing yet.
+ */
+function tooFewVoters(proof: string, watching: number, needed: number): Step {
+  const message = `the master is dead: ${proof}; but only ${watching} sentinels of ${needed} needed can vote`;
+  return { actions: [], notices: [{ reason: REASON.FailoverImpossible, message }], state: "masterless" };
 }
 
 /** Another sentinel at each try, since one may refuse for reasons of its own. */

@@ -1,8 +1,9 @@
 /** Sentinels watch the right master with the right settings, have a stable slot each, and know nobody but the living. */
-import type { GroupFacts, MemberFact, Monitored, PeerSeen, PodFact } from "../../model/facts.ts";
+import type { Address, GroupFacts, MemberFact, Monitored, PeerSeen, PodFact } from "../../model/facts.ts";
 import type { Action, SentinelSettings } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { CLAIMED } from "./route.ts";
 import { monitoring, redisMembers, redisUp, sameAddress, sentinelElecting, sentinelMembers, sentinelsUp } from "./view.ts";
 
 /** During a rollout a new pod waits this long for the slot of the one that it replaces, ms; then it gets one of its own. */
@@ -122,8 +123,9 @@ function lowestIsFree(taken: ReadonlySet<number>, members: number): boolean {
 
 /** MONITOR where nobody is watched, hello where an older configuration is believed, SET where settings differ. */
 export const sentinels: Policy = ({ facts, truth }): Step => {
-  if (truth.kind !== "confirmed" || truth.member.pod.orphan || !facts.leading) return NOTHING;
-  if (sentinelElecting(facts)) return NOTHING;
+  if (truth.kind === "none" || !facts.leading || sentinelElecting(facts)) return NOTHING;
+  if (truth.kind === "named") return { actions: newVoters(facts, truth) };
+  if (truth.member.pod.orphan) return NOTHING;
   const wanted = wantedSettings(facts);
   const actions: Action[] = [];
   for (const { member, sentinel } of sentinelsUp(facts)) {
@@ -150,6 +152,21 @@ export const sentinels: Policy = ({ facts, truth }): Step => {
   }
   return { actions };
 };
+
+/**
+ * A sentinel that came up without a peer to learn from, while the master is lost: it is told what the others watch, else the majority that an election
+ * needs might never come together again. Not on the word of a sentinel that is older than the record, or where there is no record: it would win a majority
+ * for what may be an old file.
+ */
+function newVoters(facts: GroupFacts, { address: named, epoch }: { readonly address: Address; readonly epoch: number }): Action[] {
+  const record = facts.masterService?.record;
+  if (record === undefined || record.reason === CLAIMED || epoch < record.epoch) return [];
+  if (!monitoring(facts).some(({ master }) => sameAddress(master.address, named))) return [];
+  const settings = wantedSettings(facts);
+  return sentinelsUp(facts)
+    .filter(({ sentinel }) => sentinel.master === undefined)
+    .map(({ member }) => ({ kind: "monitor", member, master: named, settings, replace: false }));
+}
 
 /** A server that does not tell its periods (Redis 6.2) can't be given any. */
 const slower = (has: number | undefined, wanted: number): boolean => has !== undefined && has !== wanted;

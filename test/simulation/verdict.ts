@@ -30,6 +30,7 @@ const FENCE_MS = 15_000;
 
 export class Ledger {
   readonly servers: RedisServer[] = [];
+  readonly #startedAt = new Map<RedisServer, number>();
   readonly #troubles = new Map<RedisServer, Trouble[]>();
   readonly #taken = new Map<string, Taken>();
   readonly #moments: Moment[] = [];
@@ -37,6 +38,7 @@ export class Ledger {
   add(server: RedisServer): void {
     this.servers.push(server);
     const { world } = server.proc;
+    this.#startedAt.set(server, world.now);
     server.onWrite = (write, entry) => this.#taken.set(write, { server, entry, at: world.now });
     server.onPromotion = (entry) => {
       const others = this.servers.filter((one) => one !== server && one.proc.alive);
@@ -53,6 +55,12 @@ export class Ledger {
     const trouble: Trouble = { kind, from: server.proc.world.now, to: Number.POSITIVE_INFINITY };
     this.#troubles.set(server, [...(this.#troubles.get(server) ?? []), trouble]);
     return trouble;
+  }
+
+  /** A server that was started anew after the write is not weighed against one that was there all the time: it is the dead one itself, come back. */
+  #comparable(holder: RedisServer, promoted: RedisServer, at: number): boolean {
+    const started = (server: RedisServer): number => this.#startedAt.get(server) ?? 0;
+    return started(holder) < at || started(promoted) > at;
   }
 
   #inTrouble(server: RedisServer, at: number): boolean {
@@ -94,7 +102,9 @@ export class Ledger {
       return `its server was neither dead, frozen nor cut off (${by})`;
     }
     const holder =
-      turn?.at !== undefined && turn.at > at ? turn.others.find((one) => one.healthy && has(one.head, entry)) : undefined;
+      turn !== undefined && turn.at > at
+        ? turn.others.find((one) => one.healthy && this.#comparable(one.server, turn.by, at) && has(one.head, entry))
+        : undefined;
     if (holder !== undefined && turn !== undefined)
       return `${turn.by.name} was promoted at ${(turn.at / 1000).toFixed(3)} s without it, while ${holder.server.name} had it and was well`;
     return undefined;
