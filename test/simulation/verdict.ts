@@ -15,6 +15,8 @@ export interface Trouble {
 interface Moment {
   readonly at: number;
   readonly by: RedisServer;
+  /** it chose by INFO replies that may be seconds old: what another replica had then is no reproach */
+  readonly bySentinel: boolean;
   readonly entry: Entry;
   readonly others: readonly { readonly server: RedisServer; readonly head: Entry; readonly healthy: boolean }[];
 }
@@ -40,11 +42,12 @@ export class Ledger {
     const { world } = server.proc;
     this.#startedAt.set(server, world.now);
     server.onWrite = (write, entry) => this.#taken.set(write, { server, entry, at: world.now });
-    server.onPromotion = (entry) => {
+    server.onPromotion = (entry, by) => {
       const others = this.servers.filter((one) => one !== server && one.proc.alive);
       this.#moments.push({
         at: world.now,
         by: server,
+        bySentinel: by === "sentinel",
         entry,
         others: others.map((one) => ({ server: one, head: one.head, healthy: !this.#inTrouble(one, world.now) && !one.loading })),
       });
@@ -102,7 +105,7 @@ export class Ledger {
       return `its server was neither dead, frozen nor cut off (${by})`;
     }
     const holder =
-      turn !== undefined && turn.at > at
+      turn !== undefined && turn.at > at && !turn.bySentinel
         ? turn.others.find((one) => one.healthy && this.#comparable(one.server, turn.by, at) && has(one.head, entry))
         : undefined;
     if (holder !== undefined && turn !== undefined)

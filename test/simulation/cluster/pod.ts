@@ -147,7 +147,12 @@ export class SimPod {
   /** The sandbox with its address, then both containers. */
   #start(): void {
     if (this.#gone || this.#ending) return;
-    const { network } = this.#of;
+    const { network, api, world } = this.#of;
+    // A kubelet without the API server hears of no new pod.
+    if (network.blocked(this.host, api.host) || network.blocked(api.host, this.host) || api.state !== "well") {
+      world.schedule(500, () => this.#start());
+      return;
+    }
     const site: Site = { ip: this.#of.newAddress(), host: this.host, listeners: new Map() };
     this.site = site;
     network.sites.set(site.ip, site);

@@ -48,9 +48,9 @@ export class RedisServer extends Server {
   pausedUntil = 0;
   readonly following: Following;
   readonly followers: Followers;
-  /** for the verdict about data: a client's write was taken; the server became a master */
+  /** for the verdict about data: a client's write was taken; the server became a master, by whose command */
   onWrite: (write: string, entry: Entry) => void = () => undefined;
-  onPromotion: (entry: Entry) => void = () => undefined;
+  onPromotion: (entry: Entry, by: string) => void = () => undefined;
 
   constructor(options: RedisOptions) {
     super(options.proc, options.network, options.site, options.port, options.password);
@@ -163,7 +163,7 @@ export class RedisServer extends Server {
         return this.#config(command);
       case "REPLICAOF":
       case "SLAVEOF":
-        return this.#replicaof(command);
+        return this.#replicaof(connection, command);
       case "CLIENT":
         return this.#client(connection, command);
       case "PUBLISH":
@@ -201,10 +201,10 @@ export class RedisServer extends Server {
     return count;
   }
 
-  #replicaof(command: readonly string[]): unknown {
+  #replicaof(connection: Connection, command: readonly string[]): unknown {
     const [, host = "", port = ""] = command;
     if (host.toUpperCase() === "NO") {
-      if (!this.isMaster) this.#promote();
+      if (!this.isMaster) this.#promote(connection.name);
     } else {
       const known = this.following.master;
       if (known?.ip === host && known.port === Number(port)) return "OK Already connected to specified master";
@@ -217,7 +217,7 @@ export class RedisServer extends Server {
   }
 
   /** shiftReplicationId: the former history stays valid up to here. */
-  #promote(): void {
+  #promote(by: string): void {
     const { world } = this.proc;
     this.following.forget();
     this.replid2 = this.replid;
@@ -225,7 +225,7 @@ export class RedisServer extends Server {
     this.replid = world.random.hex(40);
     this.backlogFrom ??= this.offset;
     this.head = promoted(this.head, { server: this.name, at: world.now });
-    this.onPromotion(this.head);
+    this.onPromotion(this.head, by);
     this.followers.drop();
     this.#told(`becomes a master at offset ${this.offset} with ${this.head.keys} keys`);
   }
