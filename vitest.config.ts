@@ -1,11 +1,14 @@
 import { defineConfig } from "vitest/config";
 
+/** Thousands of simulated groups: a stage of its own, as it takes all processors. */
+const SEEDS = "test/simulation/seeds.test.ts";
+
 /** Tests that start the real server as a process and take minutes. */
 const PROCESSES = "test/unit/**/process.test.ts";
 
 /**
  * The test projects; `npm test` runs them in this order (scripts/test.ts). One alone: `npx vitest run --project unit`.
- * unit: seconds, nothing beyond this machine's loopback. process: the server under load. boot: the scripts with real servers. protocol: the sentinels' own. cluster: everything, on real Kubernetes.
+ * unit: seconds, nothing beyond this machine's loopback. simulation: the handlers in simulated time. process: the server under load. boot: the scripts with real servers. protocol: the sentinels' own. cluster: everything, on real Kubernetes.
  */
 export default defineConfig({
   test: {
@@ -16,8 +19,14 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/{unit,scenarios,simulation,cluster}/**/*.test.ts"],
-          exclude: [PROCESSES],
+          exclude: [PROCESSES, SEEDS],
           testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "simulation",
+          include: [SEEDS],
         },
       },
       {

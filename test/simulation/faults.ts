@@ -14,6 +14,21 @@ import type { Host, World } from "./world/world.ts";
 /** The hosts beside a pod's. */
 type Others = "all" | "pods" | "handlers" | "api";
 
+/** Faults during which the handlers may not be able to lead. */
+const HANDLERS_AWAY: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
+  "kill handler",
+  "freeze handler",
+  "cut handlers off",
+  "api",
+  "slow api",
+  "stale watches",
+  "loss",
+  "slow network",
+  "power off",
+  "power off all",
+  "handler clock jump",
+]);
+
 interface Armed {
   readonly fault: Fault & { readonly command: string; readonly afterMs: number };
 }
@@ -37,6 +52,9 @@ export class Faults {
   strike(fault: Fault): void {
     this.#world.tell("FAULT", nameOfFault(fault));
     this.lastAt = this.#world.now;
+    if (HANDLERS_AWAY.has(fault.kind) || ("from" in fault && fault.from !== "pods")) {
+      this.#for("ms" in fault ? fault.ms : 0, this.#group.ledger.handlersAway());
+    }
     this.#do(fault);
   }
 
@@ -95,9 +113,9 @@ export class Faults {
     return this.#group.running.filter(({ proc }) => proc.host === host);
   }
 
-  #cutOff(host: Host, others: readonly Host[], way: "both" | "in" | "out", ms: number): void {
+  #cutOff(host: Host, others: readonly Host[], way: "both" | "in" | "out", ms: number, from: Others): void {
     const { network } = this.#group;
-    const end = this.#troubles(this.#on(host), "cut off");
+    const end = from === "handlers" || from === "api" ? () => undefined : this.#troubles(this.#on(host), "cut off");
     const pairs = others
       .filter((other) => other !== host)
       .flatMap((other): [Host, Host][] => [
@@ -140,13 +158,13 @@ export class Faults {
         return;
       case "cut off": {
         const pod = this.#pod(fault.target);
-        if (pod !== undefined) this.#cutOff(pod.host, this.#hosts(fault.from), fault.way, fault.ms);
+        if (pod !== undefined) this.#cutOff(pod.host, this.#hosts(fault.from), fault.way, fault.ms, fault.from);
         return;
       }
       case "slow network": {
         const host = this.#pod(fault.target)?.host;
         if (host === undefined) return;
-        const end = this.#troubles(this.#on(host), "cut off");
+        const end = this.#troubles(this.#on(host), "slow");
         for (const other of this.#hosts("all")) {
           network.slow(host, other, fault.delayMs);
           network.slow(other, host, fault.delayMs);
@@ -171,6 +189,12 @@ export class Faults {
         for (const connection of [...(redis?.connections ?? [])]) redis?.close(connection);
         return;
       }
+      case "kill all redis":
+        for (const pod of this.#group.pods) pod.killRedis();
+        return;
+      case "power off all":
+        for (const host of new Set(this.#group.pods.map((pod) => pod.host))) this.#powerOff(host, fault.ms);
+        return;
       case "drain":
         this.#drain(this.#pod(fault.target), fault.ms);
         return;
@@ -220,12 +244,13 @@ export class Faults {
     if (handler === undefined) return;
     if (fault.kind === "kill handler") handler.kill(fault.ms);
     else if (fault.kind === "freeze handler") this.#freezeHandler(handler, fault.ms);
-    else if (fault.kind === "cut handlers off") this.#cutOff(handler.host, this.#hosts(fault.from), "both", fault.ms);
+    else if (fault.kind === "cut handlers off") this.#cutOff(handler.host, this.#hosts(fault.from), "both", fault.ms, fault.from);
     else handler.host.clockOffset += fault.byMs;
   }
 
   #freezeHandler(handler: HandlerReplica, ms: number): void {
     const { proc } = handler;
+    this.#for(ms, this.#group.ledger.handlersAway());
     this.#world.tell(handler.name, `is stopped for ${ms} ms`);
     proc?.freeze();
     this.#for(ms, () => proc?.thaw());
@@ -337,7 +362,10 @@ export class Faults {
       this.lastAt = this.#world.now;
       if (fault.kind === "kill master at") this.#pod("master")?.killRedis();
       else if (handler === undefined) return;
-      else if (fault.kind === "kill handler at") handler.kill(fault.ms);
+      else if (fault.kind === "kill handler at") {
+        this.#for(fault.ms, this.#group.ledger.handlersAway());
+        handler.kill(fault.ms);
+      }
       else if (fault.kind === "freeze handler at") this.#freezeHandler(handler, fault.ms);
     });
   }

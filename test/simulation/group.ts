@@ -28,13 +28,14 @@ export class SimGroup {
   readonly handlers: HandlerReplica[];
   readonly writers: Writer[];
   readonly proxies: NodeProxy[];
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
   readonly servers: RedisServer[] = [];
   /** called for every server that starts; for faults that wait for a command */
   onServer: (server: RedisServer) => void = () => undefined;
 
   constructor(world: World, { shape }: Plan) {
     this.world = world;
+    this.ledger = new Ledger(() => world.now, shape.replicas >= 3);
     this.network = new Network(world);
     this.api = new ApiServer(world, this.control);
     const count = Math.max(4, shape.replicas + 1);

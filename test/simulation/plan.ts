@@ -38,6 +38,8 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: "ask for a handover" }
   | { readonly kind: "drain"; readonly target: Target; readonly ms: number }
   | { readonly kind: "rollout" }
+  | { readonly kind: "kill all redis" }
+  | { readonly kind: "power off all"; readonly ms: number }
 );
 
 export interface Shape {
@@ -153,6 +155,8 @@ function drawFault(random: Random, at: number): Fault {
     () => ({ at, kind: "ask for a handover" }),
     () => ({ at, kind: "drain", target, ms }),
     () => ({ at, kind: "rollout" }),
+    () => ({ at, kind: "kill all redis" }),
+    () => ({ at, kind: "power off all", ms }),
   ];
   return random.pick(draws)();
 }

@@ -6,7 +6,8 @@ import { type Entry, writesOf } from "./servers/data.ts";
 import type { RedisServer } from "./servers/redis.ts";
 
 export interface Trouble {
-  readonly kind: "died" | "frozen" | "cut off";
+  /** slow: still there for everybody; no excuse for a loss, but neither a place where the newest data must be */
+  readonly kind: "died" | "frozen" | "cut off" | "slow";
   readonly from: number;
   to: number;
 }
@@ -27,8 +28,12 @@ interface Taken {
   readonly at: number;
 }
 
-/** So long a server that was frozen or cut off may go on taking writes afterwards, until it is demoted: Sentinel's own 10–12 s, ms. */
-const FENCE_MS = 15_000;
+/** So long a server that was frozen or cut off may go on taking writes afterwards, until it is demoted, ms: by Sentinel alone, and where handlers lead. */
+const FENCE_MS = { sentinel: 15_000, handlers: 4000 };
+/** A master that is cut off takes writes until min-replicas-max-lag has passed, which it looks at once a second, ms. */
+const ISOLATED_MS = 10_000 + 3000;
+/** Handlers that were away need so long to be of use again: the Lease has to expire, be taken, and all be read, ms. */
+const LEASE_MS = 6000;
 
 export class Ledger {
   readonly servers: RedisServer[] = [];
@@ -36,6 +41,15 @@ export class Ledger {
   readonly #troubles = new Map<RedisServer, Trouble[]>();
   readonly #taken = new Map<string, Taken>();
   readonly #moments: Moment[] = [];
+  readonly #away: { readonly from: number; to: number }[] = [];
+  readonly #now: () => number;
+  readonly #limited: boolean;
+
+  /** @param limited min-replicas-to-write is 1 */
+  constructor(now: () => number, limited: boolean) {
+    this.#now = now;
+    this.#limited = limited;
+  }
 
   add(server: RedisServer): void {
     this.servers.push(server);
@@ -64,6 +78,28 @@ export class Ledger {
   #comparable(holder: RedisServer, promoted: RedisServer, at: number): boolean {
     const started = (server: RedisServer): number => this.#startedAt.get(server) ?? 0;
     return started(holder) < at || started(promoted) > at;
+  }
+
+  /** No handler could lead from now until the returned is called. */
+  handlersAway(): () => void {
+    const away = { from: this.#now(), to: Number.POSITIVE_INFINITY };
+    this.#away.push(away);
+    return () => {
+      away.to = this.#now();
+    };
+  }
+
+  /** How long after the end of a trouble a server may still take writes. */
+  #fenceMs(endOfTrouble: number): number {
+    const away = this.#away.some(({ from, to }) => from <= endOfTrouble + FENCE_MS.handlers && to + LEASE_MS >= endOfTrouble);
+    return away ? FENCE_MS.sentinel : FENCE_MS.handlers;
+  }
+
+  #excuses({ kind, from, to }: Trouble, at: number, until: number): boolean {
+    if (from > Math.max(until, at) + 1000 || kind === "slow") return false;
+    if (kind === "died") return from >= at;
+    if (kind === "cut off" && this.#limited && at > from + ISOLATED_MS && at < to) return false;
+    return to + this.#fenceMs(to) >= at;
   }
 
   #inTrouble(server: RedisServer, at: number): boolean {
@@ -97,12 +133,10 @@ export class Ledger {
     while (common !== undefined && !line.has(common)) common = common.before;
     const turn = this.#moments.find((one) => line.has(one.entry) && !own.has(one.entry) && has(one.entry, common));
     const until = turn?.at ?? Number.POSITIVE_INFINITY;
-    const trouble = (this.#troubles.get(server) ?? []).find(
-      ({ from, to, kind }) => from <= Math.max(until, at) + 1000 && (kind === "died" ? from >= at : to + FENCE_MS >= at),
-    );
+    const trouble = (this.#troubles.get(server) ?? []).find((one) => this.#excuses(one, at, until));
     if (trouble === undefined) {
       const by = turn === undefined ? "nobody was promoted" : `${turn.by.name} was promoted at ${(turn.at / 1000).toFixed(3)} s`;
-      return `its server was neither dead, frozen nor cut off (${by})`;
+      return `nothing had happened to its server that excuses it (${by})`;
     }
     const holder =
       turn !== undefined && turn.at > at && !turn.bySentinel
