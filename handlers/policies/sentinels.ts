@@ -158,7 +158,10 @@ export const sentinels: Policy = ({ facts, truth }): Step => {
  * needs might never come together again. Not on the word of a sentinel that is older than the record, or where there is no record: it would win a majority
  * for what may be an old file.
  */
-function newVoters(facts: GroupFacts, { address: named, epoch }: { readonly address: Address; readonly epoch: number }): Action[] {
+function newVoters(
+  facts: GroupFacts,
+  { address: named, epoch }: { readonly address: Address; readonly epoch: number },
+): Action[] {
   const record = facts.masterService?.record;
   if (record === undefined || record.reason === CLAIMED || epoch < record.epoch) return [];
   if (!monitoring(facts).some(({ master }) => sameAddress(master.address, named))) return [];

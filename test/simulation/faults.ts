@@ -151,7 +151,7 @@ export class Faults {
         this.#pod(fault.target)?.deleteGracefully();
         return;
       case "force delete pod":
-        this.#pod(fault.target)?.deleteByForce();
+        this.#deleteByForce(this.#pod(fault.target));
         return;
       case "power off":
         this.#powerOff(this.#pod(fault.target)?.host, fault.ms);
@@ -267,6 +267,12 @@ export class Faults {
     });
   }
 
+  /** Its redis runs on for a moment; no place where the newest data must be. */
+  #deleteByForce(pod: SimPod | undefined): void {
+    if (pod?.redis !== undefined) this.#troubles([pod.redis], "slow");
+    pod?.deleteByForce();
+  }
+
   #powerOff(host: Host | undefined, ms: number): void {
     const { off, pods, handlers } = this.#group;
     if (host === undefined || off.has(host)) return;
@@ -306,8 +312,7 @@ export class Faults {
       const wait = (): void => {
         const there = ({ ending, redis }: SimPod): boolean =>
           !ending && redis?.proc.alive === true && (redis.following.up || redis.isMaster);
-        if (pod.gone && workload.living.length === workload.replicas && workload.living.every(there))
-          next();
+        if (pod.gone && workload.living.length === workload.replicas && workload.living.every(there)) next();
         else this.#world.schedule(300, wait);
       };
       this.#world.schedule(300, wait);
@@ -365,8 +370,7 @@ export class Faults {
       else if (fault.kind === "kill handler at") {
         this.#for(fault.ms, this.#group.ledger.handlersAway());
         handler.kill(fault.ms);
-      }
-      else if (fault.kind === "freeze handler at") this.#freezeHandler(handler, fault.ms);
+      } else if (fault.kind === "freeze handler at") this.#freezeHandler(handler, fault.ms);
     });
   }
 }

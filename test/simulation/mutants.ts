@@ -36,7 +36,11 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       change("handlers/act/handover.ts", "export const PAUSE_MS = 10_000;", "export const PAUSE_MS = 600_000;"),
       change("handlers/policies/attach.ts", 'actions: [{ kind: "unpause", member: truth.member }]', "actions: []"),
-      change("handlers/act/handover.ts", 'await old.call(["CLIENT", "UNPAUSE"]).catch(() => undefined);\n  context.say(', "context.say("),
+      change(
+        "handlers/act/handover.ts",
+        'await old.call(["CLIENT", "UNPAUSE"]).catch(() => undefined);\n  context.say(',
+        "context.say(",
+      ),
     ],
   },
   {
@@ -58,7 +62,13 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the lowest epoch wins",
     law: "the highest config-epoch is the truth",
-    changes: [change("handlers/policies/truth.ts", "Math.max(...heard.map((voice) => voice.epoch))", "Math.min(...heard.map((voice) => voice.epoch))")],
+    changes: [
+      change(
+        "handlers/policies/truth.ts",
+        "Math.max(...heard.map((voice) => voice.epoch))",
+        "Math.min(...heard.map((voice) => voice.epoch))",
+      ),
+    ],
   },
   {
     name: "a named master need not say so itself",
@@ -73,7 +83,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a second master is left alone",
     law: "the fence",
-    changes: [change("handlers/policies/fence.ts", "if (second.length === 0) return NOTHING;", "if (second.length >= 0) return NOTHING;")],
+    changes: [
+      change("handlers/policies/fence.ts", "if (second.length === 0) return NOTHING;", "if (second.length >= 0) return NOTHING;"),
+    ],
   },
   {
     name: "the confirmed master is fenced",
@@ -84,7 +96,11 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a redis that knows no master starts as one",
     law: "law 1: a redis process never starts as master",
     changes: [
-      change("test/simulation/cluster/pod.ts", "disk: this.disk,\n        parameters,\n        replicaof,", 'disk: this.disk,\n        parameters,\n        replicaof: replicaof.ip.startsWith("127.") ? undefined : replicaof,'),
+      change(
+        "test/simulation/cluster/pod.ts",
+        "disk: this.disk,\n        parameters,\n        replicaof,",
+        'disk: this.disk,\n        parameters,\n        replicaof: replicaof.ip.startsWith("127.") ? undefined : replicaof,',
+      ),
     ],
   },
   {
@@ -95,17 +111,27 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the least data is recovered",
     law: "data before availability: the freshest data wins",
-    changes: [change("handlers/policies/freshness.ts", "(right[at] ?? 0) - (left[at] ?? 0)", "(left[at] ?? 0) - (right[at] ?? 0)")],
+    changes: [
+      change("handlers/policies/freshness.ts", "(right[at] ?? 0) - (left[at] ?? 0)", "(left[at] ?? 0) - (right[at] ?? 0)"),
+    ],
   },
   {
     name: "every sentinel gets the first slot",
     law: "each sentinel has an identity of its own",
-    changes: [change("handlers/policies/sentinels.ts", "while (taken.has(slot)) slot += 1;\n    taken.add(slot);", "taken.add(slot);")],
+    changes: [
+      change("handlers/policies/sentinels.ts", "while (taken.has(slot)) slot += 1;\n    taken.add(slot);", "taken.add(slot);"),
+    ],
   },
   {
     name: "new sentinels are not told",
     law: "every sentinel watches the master",
-    changes: [change("handlers/policies/sentinels.ts", 'actions.push({ kind: "monitor", member, master: truth.address, settings: wanted, replace: false });', "continue;")],
+    changes: [
+      change(
+        "handlers/policies/sentinels.ts",
+        'actions.push({ kind: "monitor", member, master: truth.address, settings: wanted, replace: false });',
+        "continue;",
+      ),
+    ],
   },
   {
     name: "events only, no back-stop",
@@ -120,25 +146,45 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the Service is moved by nobody",
     law: "route first",
-    changes: [change("handlers/act/route.ts", "selector: selectorPatch(group.cluster, pod.instance, service.selector),", "selector: service.selector,")],
+    changes: [
+      change(
+        "handlers/act/route.ts",
+        "selector: selectorPatch(group.cluster, pod.instance, service.selector),",
+        "selector: service.selector,",
+      ),
+    ],
   },
   {
     name: "a hello that is not newer",
     law: "the sentinels are told in a newer epoch",
-    changes: [change("handlers/act/hello.ts", "const message = [peer.ip, peer.port, peer.runId, epoch, name, master.ip, master.port, epoch].join(\",\");", "const message = [peer.ip, peer.port, peer.runId, 0, name, master.ip, master.port, 0].join(\",\");")],
+    changes: [
+      change(
+        "handlers/act/hello.ts",
+        'const message = [peer.ip, peer.port, peer.runId, epoch, name, master.ip, master.port, epoch].join(",");',
+        'const message = [peer.ip, peer.port, peer.runId, 0, name, master.ip, master.port, 0].join(",");',
+      ),
+    ],
   },
   {
     name: "waiting replicas are left to themselves, and so are astray ones",
     law: "replicas follow the confirmed master",
     changes: [
-      change("handlers/policies/attach.ts", '.map(({ member }) => ({ kind: "attach", member, master: truth.address }));', '.map(({ member }) => ({ kind: "attach", member, master: { ip: "10.9.9.9", port: 6379 } }));'),
+      change(
+        "handlers/policies/attach.ts",
+        '.map(({ member }) => ({ kind: "attach", member, master: truth.address }));',
+        '.map(({ member }) => ({ kind: "attach", member, master: { ip: "10.9.9.9", port: 6379 } }));',
+      ),
     ],
   },
   {
     name: "a replica in the middle of a copy is as good as any",
     law: "only a replica in line is promoted",
     changes: [
-      change("handlers/policies/successor.ts", 'if (redis.role !== "replica" || redis.loading || redis.syncing || redis.offset <= 0) return false;\n  return replid === "" || redis.replid === replid || redis.replid2 === replid;', 'return redis.role === "replica";'),
+      change(
+        "handlers/policies/successor.ts",
+        'if (redis.role !== "replica" || redis.loading || redis.syncing || redis.offset <= 0) return false;\n  return replid === "" || redis.replid === replid || redis.replid2 === replid;',
+        'return redis.role === "replica";',
+      ),
       change("handlers/policies/successor.ts", "one.redis.linkDownMs <= lostFor + STALE_LINK_MS,", "one.redis.offset >= 0,"),
       change("handlers/act/promote.ts", "one.redis.offset > best.redis.offset", "one.redis.keys < best.redis.keys"),
     ],
@@ -151,11 +197,23 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the pods' labels are swapped",
     law: "labels tell the role",
-    changes: [change("handlers/policies/marks.ts", 'member === truth.member ? "master" : "replica"', 'member === truth.member ? "replica" : "master"')],
+    changes: [
+      change(
+        "handlers/policies/marks.ts",
+        'member === truth.member ? "master" : "replica"',
+        'member === truth.member ? "replica" : "master"',
+      ),
+    ],
   },
   {
     name: "a claim is made without a condition, by whoever comes, and not remembered",
     law: "exactly one first master",
-    changes: [change("handlers/policies/bootstrap.ts", "if (claimed !== undefined && !overData) return promoteFirst(context, claimed);", "if (up[0] !== undefined) return promoteFirst(context, up[facts.at % up.length] ?? up[0]);")],
+    changes: [
+      change(
+        "handlers/policies/bootstrap.ts",
+        "if (claimed !== undefined && !overData) return promoteFirst(context, claimed);",
+        "if (up[0] !== undefined) return promoteFirst(context, up[facts.at % up.length] ?? up[0]);",
+      ),
+    ],
   },
 ];

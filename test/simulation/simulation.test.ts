@@ -34,7 +34,9 @@ test("the death of a master is a story with an end", async () => {
   const verdict = await crew.run(plan, true);
   const story = verdict.story.join("\n");
   expect(verdict.broken).toBe("");
-  expect(story).toMatch(/FAULT +kill redis target=master[\s\S]*MasterDead[\s\S]*becomes a master[\s\S]*FailedOver[\s\S]*is well again/);
+  expect(story).toMatch(
+    /FAULT +kill redis target=master[\s\S]*MasterDead[\s\S]*becomes a master[\s\S]*FailedOver[\s\S]*is well again/,
+  );
   expect(verdict.acknowledged).toBeGreaterThan(10);
 }, 60_000);
 

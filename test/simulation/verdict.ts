@@ -74,6 +74,11 @@ export class Ledger {
     return trouble;
   }
 
+  /** The last master's own pod is master again, with what had reached its disk: docs/promise.md, "all pods at once". */
+  #sameDisk(promoted: RedisServer, server: RedisServer, at: number): boolean {
+    return promoted.disk === server.disk && promoted.disk.kind === "aof" && (this.#startedAt.get(promoted) ?? 0) > at;
+  }
+
   /** A server that was started anew after the write is not weighed against one that was there all the time: it is the dead one itself, come back. */
   #comparable(holder: RedisServer, promoted: RedisServer, at: number): boolean {
     const started = (server: RedisServer): number => this.#startedAt.get(server) ?? 0;
@@ -139,7 +144,7 @@ export class Ledger {
       return `nothing had happened to its server that excuses it (${by})`;
     }
     const holder =
-      turn !== undefined && turn.at > at && !turn.bySentinel
+      turn !== undefined && turn.at > at && !turn.bySentinel && !this.#sameDisk(turn.by, server, at)
         ? turn.others.find((one) => one.healthy && this.#comparable(one.server, turn.by, at) && has(one.head, entry))
         : undefined;
     if (holder !== undefined && turn !== undefined)

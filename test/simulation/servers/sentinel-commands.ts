@@ -1,6 +1,7 @@
 /** The commands of a sentinel, as far as this project uses them (sentinel.c, sentinelCommand). */
 import { error } from "./protocol.ts";
-import { HELLO, type SentinelServer, type WatchedMaster } from "./sentinel.ts";
+import type { SentinelServer, WatchedMaster } from "./sentinel.ts";
+import { HELLO } from "./sentinel-constants.ts";
 import type { Instance } from "./sentinel-instance.ts";
 import type { Connection } from "./server.ts";
 

@@ -1,6 +1,7 @@
 /** One sentinel's part in a failover: what INFO tells, objectively down, votes, the election and the states after it (sentinel.c). */
 
-import { PERIOD, type SentinelServer, type WatchedMaster } from "./sentinel.ts";
+import type { SentinelServer, WatchedMaster } from "./sentinel.ts";
+import { PERIOD } from "./sentinel-constants.ts";
 import type { Instance } from "./sentinel-instance.ts";
 
 type State = "none" | "wait-start" | "select" | "send-noone" | "wait-promotion" | "reconf" | "update-config";

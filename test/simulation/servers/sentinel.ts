@@ -5,13 +5,11 @@
 import type { Network, Site } from "../world/network.ts";
 import type { Proc } from "../world/world.ts";
 import { executeSentinel } from "./sentinel-commands.ts";
+import { HELLO, PERIOD } from "./sentinel-constants.ts";
 import { Failover } from "./sentinel-failover.ts";
 import { Instance, Line } from "./sentinel-instance.ts";
 import { type Connection, Server } from "./server.ts";
 
-export const HELLO = "__sentinel__:hello";
-/** sentinel.c L84–103, ms */
-export const PERIOD = { info: 10_000, ping: 1000, ask: 1000, publish: 2000, tilt: 30_000, tiltTrigger: 2000, reconnect: 15_000 };
 const MAX_PENDING = 100;
 
 /** What stands in a sentinel's file: a restarted one goes on with it. */
