@@ -235,17 +235,27 @@ export class SimPod {
         password: PASSWORD,
         file,
       });
+      this.sentinel.onShutdown = () => this.killSentinel();
       world.tell(
         this.sentinel.name,
         file.master === undefined ? "starts without a master" : `starts; the master is ${file.master.ip}`,
       );
     };
-    const known = this.#sentinelFile;
+    const known = this.#renamed(this.#sentinelFile);
     script.after(50 + world.random.next() * 100, () => {
       if (known !== undefined) return run(known);
       const slot = (): string | undefined => this.object?.metadata.annotations?.[MARK.sentinelSlot];
       void makeSentinelFile(pod, slot, identity, this.uid).then(run);
     });
+  }
+
+  /** A sentinel whose pod was given another slot takes that identity; what it knew and how it voted stays. */
+  #renamed(file: SentinelFile | undefined): SentinelFile | undefined {
+    const slot = this.object?.metadata.annotations?.[MARK.sentinelSlot];
+    if (file === undefined || slot === undefined || identity(slot) === file.myId) return file;
+    const { master } = file;
+    const sentinels = master?.sentinels.filter(({ runId }) => runId !== identity(slot)) ?? [];
+    return { ...file, myId: identity(slot), master: master === undefined ? undefined : { ...master, sentinels } };
   }
 
   /** The container's process ended; the kubelet starts it again, without its data where that was in the container. */

@@ -3,7 +3,7 @@ import { error } from "./protocol.ts";
 import type { SentinelServer, WatchedMaster } from "./sentinel.ts";
 import { HELLO } from "./sentinel-constants.ts";
 import type { Instance } from "./sentinel-instance.ts";
-import type { Connection } from "./server.ts";
+import { type Connection, LATER } from "./server.ts";
 
 const NO_SUCH = error("ERR No such master with that name");
 
@@ -12,6 +12,9 @@ export function executeSentinel(sentinel: SentinelServer, connection: Connection
   switch (name) {
     case "PING":
       return "PONG";
+    case "SHUTDOWN":
+      sentinel.onShutdown();
+      return LATER;
     case "INFO":
       return `sentinel_masters:${sentinel.master === undefined ? 0 : 1}\r\nsentinel_tilt:${sentinel.tilt ? 1 : 0}`;
     case "PUBLISH":

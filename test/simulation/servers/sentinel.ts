@@ -58,6 +58,8 @@ export class SentinelServer extends Server {
   currentEpoch: number;
   master: WatchedMaster | undefined;
   tilt = false;
+  /** SHUTDOWN */
+  onShutdown: () => void = () => undefined;
   /** SENTINEL DEBUG ping-period */
   pingPeriod = PERIOD.ping;
   /** SENTINEL DEBUG info-period */
