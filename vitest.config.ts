@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { RightsLast } from "./test/e2e/lib/last.ts";
 
 /** Thousands of simulated groups: a stage of its own, as it takes all processors. */
 const SEEDS = "test/simulation/seeds.test.ts";
@@ -14,6 +15,7 @@ export default defineConfig({
   test: {
     // Most unit tests wait more than they compute. The other projects set this to one at a time.
     maxWorkers: 3,
+    sequence: { sequencer: RightsLast },
     projects: [
       {
         test: {
