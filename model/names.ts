@@ -76,6 +76,15 @@ export const LABEL = {
 
 export const MANAGED_BY = "redis-ha";
 
+/** Where redis-ha itself is installed, unless somebody chose another place. */
+export const SYSTEM_NAMESPACE = "redis-ha-system";
+/** The labels of redis-ha's own pods. */
+export const SERVER_LABELS = { "app.kubernetes.io/name": "redis-ha", "app.kubernetes.io/component": "server" } as const;
+/** Our MutatingWebhookConfiguration. */
+export const WEBHOOK_CONFIGURATION = "redis-ha";
+/** Plain HTTP of redis-ha's own pods: probes, metrics, and what the handlers know. */
+export const ADMIN_PORT = 8080;
+
 /** The readiness gate that says: master, or a replica whose link is up and that has caught up. */
 export const IN_SYNC_GATE = `${PREFIX}in-sync`;
 

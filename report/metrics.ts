@@ -35,6 +35,19 @@ function groupMetrics(registry: Registry) {
       buckets: FAILOVER_BUCKETS,
       registers,
     }),
+    /** reason: of model/reasons.ts MASTER_CHANGED. */
+    masterChanges: new Counter({
+      name: "redis_ha_master_changes_total",
+      help: "Changes of master by group and reason (FailedOver, HandedOver, Recovered, …).",
+      labelNames: ["namespace", "group", "reason"] as const,
+      registers,
+    }),
+    lostBytes: new Counter({
+      name: "redis_ha_writes_lost_bytes_total",
+      help: "Replication stream that a former master took after another had become master, and that is gone: an estimate of lost writes.",
+      labelNames: ["namespace", "group"] as const,
+      registers,
+    }),
     groups: new Gauge({
       name: "redis_ha_groups",
       help: "Groups by state, as seen by this replica.",

@@ -1,5 +1,5 @@
 /** Bundles the server and command line tool into the one file that the image holds: dist/redis-ha.cjs (see docker/Dockerfile). */
-import { mkdir, stat } from "node:fs/promises";
+import { chmod, mkdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { pageInBundle } from "./page.ts";
@@ -27,9 +27,11 @@ export async function bundle(): Promise<string> {
     sourcemap: false,
     legalComments: "none",
     keepNames: true,
+    define: { REDIS_HA_MANIFESTS: JSON.stringify(await readFile(join(root, "manifests", "install.yaml"), "utf8")) },
     logLevel: "warning",
     plugins: [pageInBundle],
   });
+  await chmod(out, 0o755);
   return out;
 }
 

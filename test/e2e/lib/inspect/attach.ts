@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 const INSPECTOR = "http://127.0.0.1:9229/json/list";
 const OPEN_MS = 10_000;
 /** The one place that every step passes: Stopwatch.mark in handlers/act/timeline.ts. */
-const MARK = /\n\s*mark\(step\) \{\n(\s*)/;
+const MARK = /\bmark\(step\)\s*\{\s*/;
 
 interface Message {
   readonly id?: number;
@@ -33,7 +33,7 @@ socket.addEventListener("message", ({ data }) => {
   else asked?.resolve(message.result);
   if (message.method === "Debugger.paused") stdout.write("reached\n");
   const { url = "", scriptId } = message.params ?? {};
-  if (message.method === "Debugger.scriptParsed" && url.endsWith("/redis-ha.mjs") && scriptId !== undefined)
+  if (message.method === "Debugger.scriptParsed" && url.endsWith("/redis-ha.cjs") && scriptId !== undefined)
     void arm(scriptId, url);
 });
 await new Promise((resolve) => socket.addEventListener("open", resolve));
@@ -53,9 +53,12 @@ async function arm(scriptId: string, url: string): Promise<void> {
   const source = (await ask("Debugger.getScriptSource", { scriptId }))?.scriptSource ?? "";
   const found = MARK.exec(source);
   if (found === null) throw new Error("the bundle has no Stopwatch.mark");
-  const lineNumber = source.slice(0, found.index + found[0].length).split("\n").length - 1;
+  // The bundle has no white space to speak of: the first statement is found by its column.
+  const before = source.slice(0, found.index + found[0].length).split("\n");
+  const lineNumber = before.length - 1;
+  const columnNumber = before.at(-1)?.length ?? 0;
   const condition = `step === ${JSON.stringify(step)} && this.timeline.kind === ${JSON.stringify(kind)}`;
-  await ask("Debugger.setBreakpointByUrl", { url, lineNumber, columnNumber: found[1]?.length ?? 0, condition });
+  await ask("Debugger.setBreakpointByUrl", { url, lineNumber, columnNumber, condition });
   stdout.write("armed\n");
 }
 
