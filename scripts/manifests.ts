@@ -1,17 +1,11 @@
-/**
- * `npm run manifests`: writes manifests/install.yaml, the usual installation as one file, from the kustomize base and the two images of overlays/default.
- * A unit test sees that it is up to date; that kustomize makes the same objects is shown on the real cluster.
- */
-import { readFileSync, writeFileSync } from "node:fs";
+/** The kustomize base as objects, with the two images of overlays/default: what manifests/install.yaml and the chart are made from. */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse, parseAllDocuments, stringify } from "yaml";
+import type { Plugin } from "esbuild";
+import { parse, parseAllDocuments } from "yaml";
 import type { KubeObject } from "../kube/types.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-export const INSTALL_FILE = join(ROOT, "manifests", "install.yaml");
-const HEAD =
-  "# Made by `npm run manifests` from manifests/base and manifests/overlays/default: kubectl apply -f manifests/install.yaml\n";
-
 const read = (path: string): string => readFileSync(join(ROOT, "manifests", path), "utf8");
 
 export interface Images {
@@ -62,7 +56,13 @@ export function installObjects(): KubeObject[] {
   return parseAllDocuments(text).map((document) => document.toJS() as KubeObject);
 }
 
-if (import.meta.main) {
-  const text = installObjects().map((object) => stringify(object, { lineWidth: 0, blockQuote: "literal" }));
-  writeFileSync(INSTALL_FILE, HEAD + text.join("---\n"));
-}
+/** The program carries the manifests of its version in itself: cli/install/text.ts, which reads the file, is replaced by its text. */
+export const manifestsInBundle: Plugin = {
+  name: "manifests",
+  setup: ({ onLoad }) => {
+    onLoad({ filter: /cli[\\/]install[\\/]text\.ts$/ }, () => ({
+      contents: `const text = ${JSON.stringify(read("install.yaml"))};\nexport const installYaml = () => text;\n`,
+      loader: "js",
+    }));
+  },
+};

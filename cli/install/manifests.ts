@@ -1,10 +1,7 @@
 /** The manifests of this version: manifests/install.yaml, which the bundle carries in itself. */
-import { readFileSync } from "node:fs";
 import { parseAllDocuments, stringify } from "yaml";
 import type { KubeObject } from "../../kube/types.ts";
-
-/** Put in by scripts/bundle.ts; from the sources the file is read. */
-declare const REDIS_HA_MANIFESTS: string | undefined;
+import { installYaml } from "./text.ts";
 
 export interface InstallWish {
   /** of the server; default: the public one of this version */
@@ -19,14 +16,9 @@ interface Container {
   env?: { name: string; value?: string }[];
 }
 
-const text = (): string =>
-  typeof REDIS_HA_MANIFESTS === "string"
-    ? REDIS_HA_MANIFESTS
-    : readFileSync(new URL("../../manifests/install.yaml", import.meta.url), "utf8");
-
 /** The objects in the order in which they are applied. */
 export function manifests(wish: InstallWish = {}): KubeObject[] {
-  const objects = parseAllDocuments(text()).map((document) => document.toJS() as KubeObject);
+  const objects = parseAllDocuments(installYaml()).map((document) => document.toJS() as KubeObject);
   for (const object of objects) {
     if (object.kind !== "Deployment") continue;
     const [container] = (object as { spec: { template: { spec: { containers: Container[] } } } }).spec.template.spec.containers;

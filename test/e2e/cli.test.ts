@@ -7,6 +7,7 @@ import { afterAll, expect, inject } from "vitest";
 import { parseAllDocuments } from "yaml";
 import type { KubeObject } from "../../kube/types.ts";
 import { bundle } from "../../scripts/bundle.ts";
+import { comparable } from "../../scripts/comparable.ts";
 import { installObjects } from "../../scripts/manifests.ts";
 import { kubeconfigPath } from "../cluster/cluster.ts";
 import { kubectlCommand } from "../cluster/operate.ts";
@@ -95,17 +96,3 @@ test("install brings what kustomize makes, and changes nothing where it is insta
   expect(installed.stdout).toContain("installed: redis-ha");
   expect(await generation()).toBe(before);
 });
-
-/** By name; variables in any order, and expressions without their line breaks, which kustomize writes anew. */
-function comparable(objects: readonly KubeObject[]): Map<string, unknown> {
-  const even = (key: string, value: unknown): unknown => {
-    if (key === "env" && Array.isArray(value))
-      return value.toSorted((a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1));
-    return typeof value === "string" ? value.replaceAll(/\s+/g, " ").trim() : value;
-  };
-  return new Map(
-    objects
-      .map((object) => [`${object.kind} ${object.metadata?.name}`, JSON.parse(JSON.stringify(object, even)) as unknown] as const)
-      .toSorted(),
-  );
-}
