@@ -4,6 +4,7 @@ import { historyCommand } from "./change/history-command.ts";
 import { promoteCommand } from "./change/promote-command.ts";
 import { switchoverCommand } from "./change/switchover-command.ts";
 import { completionCommand } from "./completion.ts";
+import { dashboardCommand } from "./dashboard-command.ts";
 import { doctorCommand } from "./doctor/doctor-command.ts";
 import { explainCommand } from "./inject/explain-command.ts";
 import { injectCommand, uninjectCommand } from "./inject/inject-command.ts";
@@ -15,6 +16,7 @@ export const peopleCommands = (): Command[] => [
   statusCommand(),
   switchoverCommand(),
   historyCommand(),
+  dashboardCommand(),
   doctorCommand(),
   explainCommand(),
   injectCommand(),

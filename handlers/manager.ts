@@ -5,7 +5,7 @@ import { PATH } from "../kube/paths.ts";
 import type { EndpointSlice, Node, ObjectRef, Pod, Service } from "../kube/types.ts";
 import { watchObjects } from "../kube/watch.ts";
 import type { PodFact } from "../model/facts.ts";
-import { LABEL, MARK, masterServiceName } from "../model/names.ts";
+import { LABEL, LEASE, MARK, masterServiceName } from "../model/names.ts";
 import { REASON } from "../model/reasons.ts";
 import type { GroupSettings } from "../model/settings.ts";
 import { unpackTimelines } from "../model/timeline.ts";
@@ -43,7 +43,6 @@ export interface Handlers {
   stop(): Promise<void>;
 }
 
-const LEASE = "redis-ha-handlers";
 /** A group without pods is kept for so long, ms: a Deployment that is replaced, or scaled to nothing and back. */
 const EMPTY_MS = 600_000;
 

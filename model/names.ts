@@ -80,6 +80,8 @@ export const MANAGED_BY = "redis-ha";
 export const SYSTEM_NAMESPACE = "redis-ha-system";
 /** The labels of redis-ha's own pods. */
 export const SERVER_LABELS = { "app.kubernetes.io/name": "redis-ha", "app.kubernetes.io/component": "server" } as const;
+/** Of the handlers: who holds it acts. */
+export const LEASE = "redis-ha-handlers";
 /** Our MutatingWebhookConfiguration. */
 export const WEBHOOK_CONFIGURATION = "redis-ha";
 /** Plain HTTP of redis-ha's own pods: probes, metrics, and what the handlers know. */
