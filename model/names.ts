@@ -15,6 +15,7 @@ export const ANNOTATION = {
   downAfter: `${PREFIX}down-after`,
   failoverTimeout: `${PREFIX}failover-timeout`,
   parallelSyncs: `${PREFIX}parallel-syncs`,
+  durability: `${PREFIX}durability`,
   minReplicasToWrite: `${PREFIX}min-replicas-to-write`,
   minReplicasMaxLag: `${PREFIX}min-replicas-max-lag`,
   container: `${PREFIX}container`,
