@@ -1,10 +1,10 @@
 /** One fault under the writes of some clients at once. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { say } from "../e2e/lib/wait.ts";
+import { messageOf, say } from "../e2e/lib/wait.ts";
 import type { Field } from "./field.ts";
 import { type Measured, measure } from "./measure.ts";
 import { CONFIGS, type Config, known } from "./programs.ts";
-import { Running } from "./running.ts";
+import { Running, type RunOptions } from "./running.ts";
 
 export interface Sample extends Measured {
   readonly client: string;
@@ -32,6 +32,7 @@ export interface TrialOptions {
   readonly pauseMs: number;
 }
 
+const START_ATTEMPTS = 3;
 const WARM_MS = 3000;
 /** After the server is whole again clients get so long to write again; who doesn't is stuck. */
 const RECOVER_MS = 30_000;
@@ -50,7 +51,7 @@ export async function trial(field: Field, fault: string, options: TrialOptions):
     for (const { client, config } of wanted) {
       const command = field.place(await known(client).start());
       const { writers, pauseMs } = options;
-      running.push(await Running.start(client, command, { target: field.target, config, writers, pauseMs }));
+      running.push(await begin(client, command, { target: field.target, config, writers, pauseMs }));
     }
     await sleep(WARM_MS);
     for (const one of running)
@@ -74,6 +75,18 @@ export async function trial(field: Field, fault: string, options: TrialOptions):
   } finally {
     stall.stop();
     await Promise.all(running.map(async (one) => await one.stop()));
+  }
+}
+
+/** What is measured begins with the fault: a first connection that a busy machine was too slow for is tried again. */
+async function begin(name: string, command: readonly string[], options: RunOptions): Promise<Running> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await Running.start(name, command, options);
+    } catch (error) {
+      if (attempt === START_ATTEMPTS) throw error;
+      say(`once more: ${messageOf(error).slice(0, 200)}`);
+    }
   }
 }
 
