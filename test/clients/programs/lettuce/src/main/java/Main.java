@@ -32,7 +32,7 @@ final class Main {
     // A command that timed out leaves the connection open. What is sent and not acknowledged by the other machine within 2 s closes it.
     // Needs netty-transport-native-epoll (or io_uring) on the class path; without it the setting is ignored.
     var socket = SocketOptions.builder()
-        .connectTimeout(Duration.ofSeconds(1))
+        .connectTimeout(Duration.ofSeconds(2))
         .tcpUserTimeout(SocketOptions.TcpUserTimeoutOptions.builder().enable().tcpUserTimeout(Duration.ofSeconds(2)).build())
         .build();
     client.setOptions(ClientOptions.builder().socketOptions(socket).build());
