@@ -35,6 +35,7 @@ const STAGES: Readonly<Record<string, Stage>> = {
   unit: { what: "unit tests, scenarios", limitMinutes: 10, run: vitest("unit", "default") },
   simulation: { what: "2,000 simulated groups with faults", limitMinutes: 15, run: vitest("simulation", "verbose") },
   process: { what: "the server as a process, under load", limitMinutes: 10, run: vitest("process", "verbose") },
+  page: { what: "the page in a real Chromium", limitMinutes: 10, run: vitest("page", "verbose") },
   boot: { what: "the boot scripts with real servers", limitMinutes: 20, run: vitest("boot", "verbose") },
   protocol: { what: "the sentinels' protocol, on every version", limitMinutes: 10, run: vitest("protocol", "verbose") },
   cluster: { what: "everything on a real Kubernetes cluster", limitMinutes: 60, run: vitest("cluster", "verbose") },
