@@ -15,8 +15,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "an offset that is behind counts as equal",
     law: "a handover waits for every byte",
     changes: [
-      change("handlers/act/handover.ts", "(reached[at] ?? -1) >= target", "(reached[at] ?? -1) >= 0"),
-      change("handlers/act/handover.ts", "reached !== undefined && reached >= target;", "reached !== undefined;"),
+      change("handlers/act/offsets.ts", "(reached[at] ?? -1) >= target", "(reached[at] ?? -1) >= 0"),
       change("handlers/act/handover.ts", '["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]', '["PING"]'),
     ],
   },
@@ -35,12 +34,8 @@ export const MUTANTS: readonly Mutant[] = [
     law: "no paused master is left behind",
     changes: [
       change("handlers/act/handover.ts", "export const PAUSE_MS = 10_000;", "export const PAUSE_MS = 600_000;"),
-      change("handlers/policies/attach.ts", 'actions: [{ kind: "unpause", member: truth.member }]', "actions: []"),
-      change(
-        "handlers/act/handover.ts",
-        'await old.call(["CLIENT", "UNPAUSE"]).catch(() => undefined);\n  context.say(',
-        "context.say(",
-      ),
+      change("handlers/policies/inherit.ts", 'paused.map(({ member }) => ({ kind: "unpause", member }))', "[]"),
+      change("handlers/act/handover.ts", 'await persist(old, ["CLIENT", "UNPAUSE"]);\n  context.say(', "context.say("),
     ],
   },
   {
@@ -48,9 +43,9 @@ export const MUTANTS: readonly Mutant[] = [
     law: "a timeout is never proof",
     changes: [
       change(
-        "handlers/policies/failover.ts",
-        "detectedBySentinels(facts, truth.member, truth.address);",
-        'detectedBySentinels(facts, truth.member, truth.address) ?? (truth.member?.redis?.state === "up" ? undefined : "silent");',
+        "handlers/policies/proof.ts",
+        "?? handedOver(member, begun);",
+        '?? handedOver(member, begun) ?? (member?.redis?.state === "up" ? undefined : "silent");',
       ),
     ],
   },

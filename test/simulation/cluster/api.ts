@@ -1,6 +1,7 @@
 /**
  * A model of the Kubernetes API server: objects with resourceVersions, conditional writes, watches, and its bad days. Objects are never changed in place.
  */
+import fastJsonPatch, { type Operation } from "fast-json-patch";
 import { errorFromAnswer, type KubeError } from "../../../kube/error.ts";
 import type { Host, World } from "../world/world.ts";
 
@@ -161,6 +162,8 @@ export class ApiServer {
     if (call.method === "POST") return this.#create(plural, namespace, call.body as Thing);
     if (name === undefined) throw failure(405, "MethodNotAllowed", call.path);
     if (call.method === "PUT") return this.#replace(plural, namespace, name, call.body as Thing);
+    if (call.method === "PATCH" && Array.isArray(call.body))
+      return this.#jsonPatch(plural, namespace, name, call.body as Operation[]);
     if (call.method === "PATCH") return this.#patch(plural, namespace, name, sub, call.body as Json);
     throw failure(405, "MethodNotAllowed", call.method);
   }
@@ -213,6 +216,23 @@ export class ApiServer {
     const known = this.#one(plural, namespace, name);
     this.#check(known, body.metadata as unknown as Json);
     return this.put(plural, { ...body, metadata: { ...known.metadata, ...body.metadata, uid: known.metadata.uid } });
+  }
+
+  /** RFC 6902; a test for null holds where there is nothing, and a test that fails is 422, as at the real API server. */
+  #jsonPatch(plural: string, namespace: string, name: string, operations: readonly Operation[]): Thing {
+    const known = this.#one(plural, namespace, name);
+    const absent = ({ op, path, ...rest }: Operation): boolean =>
+      op === "test" && (rest as { value?: unknown }).value === null && fastJsonPatch.getValueByPointer(known, path) === undefined;
+    try {
+      const { newDocument } = fastJsonPatch.applyPatch(
+        structuredClone(known),
+        operations.filter((one) => !absent(one)),
+        true,
+      );
+      return this.put(plural, newDocument);
+    } catch (error) {
+      throw failure(422, "Invalid", error instanceof Error ? error.message : String(error));
+    }
   }
 
   /** RFC 7386; for a status the conditions are merged by their type, as strategic merge does. */

@@ -142,7 +142,8 @@ export function simulatedKube(api: ApiServer, network: Network, proc: Proc): Kub
     list: <T>(path: string, rest?: RequestOptions) => get<KubeList<T>>(path, rest),
     create: (path, body, rest) => request({ method: "POST", path, body, ...rest }),
     replace: (path, body, rest) => request({ method: "PUT", path, body, ...rest }),
-    jsonPatch: () => Promise.reject(new Error("not simulated: JSON patch")),
+    jsonPatch: (path, body, rest) =>
+      request({ method: "PATCH", path, body, contentType: "application/json-patch+json", ...rest }),
     mergePatch: (path, body, rest) =>
       request({ method: "PATCH", path, body, contentType: "application/merge-patch+json", ...rest }),
     remove: () => Promise.reject(new Error("not simulated: delete")),
