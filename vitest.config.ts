@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { RightsLast } from "./test/e2e/lib/last.ts";
 
 /** Tests that start the real server as a process and take minutes. */
 const PROCESSES = "test/unit/**/process.test.ts";
@@ -11,6 +12,7 @@ export default defineConfig({
   test: {
     // Most unit tests wait more than they compute. The other projects set this to one at a time.
     maxWorkers: 3,
+    sequence: { sequencer: RightsLast },
     projects: [
       {
         test: {

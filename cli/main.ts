@@ -16,4 +16,8 @@ program
   .description("print the version")
   .action(() => console.log(VERSION));
 
-await program.parseAsync();
+// No top-level await: the bundle is CommonJS (scripts/bundle.ts).
+program.parseAsync().catch((error: unknown) => {
+  console.error(error);
+  process.exitCode = 1;
+});

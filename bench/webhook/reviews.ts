@@ -1,6 +1,6 @@
 /** Reviews as API servers send them: of an annotated pod, from small to nearly the largest that etcd stores. */
 
-interface Review {
+export interface Review {
   readonly name: string;
   readonly body: Buffer;
 }

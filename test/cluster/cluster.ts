@@ -11,6 +11,7 @@ export { DEFAULT_NAME, down, type UpOptions, up } from "./lifecycle.ts";
 export {
   auditLogPath,
   type Choice,
+  certificateFiles,
   heal,
   kubeconfigPath,
   kubectl,

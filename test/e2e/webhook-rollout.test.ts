@@ -12,10 +12,12 @@ const PER_SECOND = Number(process.env.REDIS_HA_ADMISSIONS ?? 100);
 
 async function underLoad(bed: Bed, what: string, act: () => Promise<void>): Promise<void> {
   await withNamespace(bed, async (namespace) => {
-    const load = startAdmissions(bed, namespace, PER_SECOND);
+    const load = await startAdmissions(bed, namespace, PER_SECOND);
     await act();
-    const { sent, failures, seconds, p50Ms, p99Ms } = await load.stop();
-    say(`${what}: ${sent} admissions in ${seconds.toFixed(1)} s, ${failures.length} failed; p50 ${p50Ms} ms, p99 ${p99Ms} ms`);
+    const { sent, failures, seconds, p50Ms, p99Ms, ownCpu, leftOut } = await load.stop();
+    const rate = `${sent} admissions in ${seconds.toFixed(1)} s (${(sent / seconds).toFixed(0)}/s, ${leftOut} left out)`;
+    const cost = `generator ${ownCpu.toFixed(2)} of a core`;
+    say(`${what}: ${rate}, ${failures.length} failed; p50 ${p50Ms} ms, p99 ${p99Ms} ms; ${cost}`);
     expect(failures.slice(0, 20)).toEqual([]);
     expect(sent).toBeGreaterThan(100);
   });
