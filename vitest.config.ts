@@ -30,6 +30,15 @@ export default defineConfig({
         },
       },
       "test/boot/vitest.config.ts",
+      {
+        // Not part of `npm test`: building cert-manager takes minutes. npm run test:cert-manager
+        test: {
+          name: "cert-manager",
+          include: ["test/cert-manager/**/*.test.ts"],
+          globalSetup: ["test/e2e/lib/setup.ts"],
+          testTimeout: 420_000,
+        },
+      },
       "test/protocol/vitest.config.ts",
       {
         test: {
