@@ -133,7 +133,9 @@ describe("connections", () => {
     const { port } = served.webhook.app.server.address() as AddressInfo;
     const socket = connectTls({ host: "localhost", port, ca: served.authority.ca });
     const answered = read(socket);
-    socket.write("POST /mutate/pods HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{");
+    socket.write(
+      "POST /mutate/pods HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+    );
     expect((await client.post("/mutate/pods", review(redisPod()))).status).toBe(200);
     expect(await answered).toMatch(/^HTTP\/1\.1 408/);
   }, 60_000);

@@ -13,11 +13,16 @@ test("no call to anything else is possible while an admission is answered: nothi
     .filter((file) => file.endsWith(".ts"))
     .flatMap((file) => {
       const text = readFileSync(join(FOLDER, file), "utf8");
-      const found = [...text.matchAll(/^(?:import|export)\s(?!type\b)[^;]*?from "([^"]+)"/gm), ...text.matchAll(/import\("([^"]+)"\)/g)];
+      const found = [
+        ...text.matchAll(/^(?:import|export)\s(?!type\b)[^;]*?from "([^"]+)"/gm),
+        ...text.matchAll(/import\("([^"]+)"\)/g),
+      ];
       return found.map(([, from = ""]) => ({ file, from }));
     });
   expect(imports.length).toBeGreaterThan(20);
-  const others = imports.filter(({ from }) => !(from.startsWith("./") || /^(\.\.\/)+(model\/|[a-z-]+\.ts)/.test(from) || ALLOWED.test(from)));
+  const others = imports.filter(
+    ({ from }) => !(from.startsWith("./") || /^(\.\.\/)+(model\/|[a-z-]+\.ts)/.test(from) || ALLOWED.test(from)),
+  );
   expect(others).toEqual([]);
   // Of node:https only the type of the server is used.
   expect(imports.filter(({ from }) => from === "node:https")).toEqual([]);

@@ -137,5 +137,8 @@ test("fields of a newer Kubernetes survive, such as gRPC probes once were (garde
   const pod = redisPod(undefined, { containers: [container], schedulingOfTomorrow: later });
   const result = injected(pod);
   expect(at(result, "spec", "schedulingOfTomorrow")).toEqual(later);
-  expect(objects(spec(result, "containers"))[0]?.object).toMatchObject({ readinessProbe: later, resizePolicyOfTomorrow: [later] });
+  expect(objects(spec(result, "containers"))[0]?.object).toMatchObject({
+    readinessProbe: later,
+    resizePolicyOfTomorrow: [later],
+  });
 });
