@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
@@ -28,6 +27,7 @@ import (
 	"github.com/cert-manager/cert-manager/pkg/controller/issuers"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/ca"
 	_ "github.com/cert-manager/cert-manager/pkg/issuer/selfsigned"
+	"github.com/cert-manager/cert-manager/pkg/util"
 	"k8s.io/apimachinery/pkg/runtime"
 	kubernetes "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
@@ -43,16 +43,18 @@ var wanted = []string{
 }
 
 func main() {
-	kubeconfig := flag.String("kubeconfig", "", "of an administrator")
-	flag.Parse()
+	if len(os.Args) != 2 {
+		fail(errors.New("usage: cert-manager KUBECONFIG"))
+	}
+	kubeconfig := os.Args[1]
 	ctrl.SetLogger(klog.Background())
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	injector, err := startInjector(ctx, *kubeconfig)
+	injector, err := startInjector(ctx, kubeconfig)
 	if err != nil {
 		fail(err)
 	}
-	controllers, err := startControllers(ctx, *kubeconfig)
+	controllers, err := startControllers(ctx, kubeconfig)
 	if err != nil {
 		fail(err)
 	}
@@ -98,6 +100,8 @@ func startInjector(ctx context.Context, kubeconfig string) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
+	// Its name is the field manager of what it applies.
+	config = util.RestConfigWithUserAgent(config, "cainjector")
 	scheme := runtime.NewScheme()
 	if err := errors.Join(kubernetes.AddToScheme(scheme), api.AddToScheme(scheme)); err != nil {
 		return nil, err
