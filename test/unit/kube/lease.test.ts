@@ -75,7 +75,8 @@ describe("electLeader", () => {
     const startedAt = performance.now();
     await a.stop();
     await until(["+a", "-a", "+b"]);
-    expect(performance.now() - startedAt).toBeLessThan(150);
+    // Well before the Lease would have ended by itself.
+    expect(performance.now() - startedAt).toBeLessThan(800);
   });
 
   test("a holder that cannot renew steps down before the other takes over", async () => {

@@ -1,4 +1,5 @@
 /** Sizes, certificates and connections of the server. */
+import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { connect as connectTcp } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
@@ -104,12 +105,13 @@ describe("connections", () => {
     const { port } = served.webhook.app.server.address() as AddressInfo;
     const socket = connectTls({ host: "localhost", port, ca: served.authority.ca });
     const answered = read(socket);
+    const begun = once(served.webhook.app.server, "request");
     const body = JSON.stringify(review(redisPod()));
     socket.write(
       `POST /mutate/pods HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`,
     );
     socket.write(body.slice(0, 10));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await begun;
     const closed = served.webhook.app.close();
     socket.write(body.slice(10));
     const text = await answered;
