@@ -1,23 +1,34 @@
 import { defineConfig } from "vitest/config";
+import { RightsLast } from "./test/e2e/lib/last.ts";
+
+/** Thousands of simulated groups: a stage of its own, as it takes all processors. */
+const SEEDS = "test/simulation/seeds.test.ts";
 
 /** Tests that start the real server as a process and take minutes. */
 const PROCESSES = "test/unit/**/process.test.ts";
 
 /**
  * The test projects; `npm test` runs them in this order (scripts/test.ts). One alone: `npx vitest run --project unit`.
- * unit: seconds, nothing beyond this machine's loopback. process: the server under load. page: the page in a real Chromium. boot: the scripts with real servers. protocol: the sentinels' own. cluster: everything, on real Kubernetes.
+ * unit: seconds, nothing beyond this machine's loopback. simulation: the handlers in simulated time. process: the server under load. page: the page in a real Chromium. boot: the scripts with real servers. protocol: the sentinels' own. cluster: everything, on real Kubernetes.
  */
 export default defineConfig({
   test: {
     // Most unit tests wait more than they compute. The other projects set this to one at a time.
     maxWorkers: 3,
+    sequence: { sequencer: RightsLast },
     projects: [
       {
         test: {
           name: "unit",
           include: ["test/{unit,scenarios,simulation,cluster}/**/*.test.ts"],
-          exclude: [PROCESSES],
+          exclude: [PROCESSES, SEEDS],
           testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "simulation",
+          include: [SEEDS],
         },
       },
       {
@@ -38,6 +49,15 @@ export default defineConfig({
         },
       },
       "test/boot/vitest.config.ts",
+      {
+        // Not part of `npm test`: building cert-manager takes minutes. npm run test:cert-manager
+        test: {
+          name: "cert-manager",
+          include: ["test/cert-manager/**/*.test.ts"],
+          globalSetup: ["test/e2e/lib/setup.ts"],
+          testTimeout: 420_000,
+        },
+      },
       "test/protocol/vitest.config.ts",
       {
         test: {

@@ -1,15 +1,15 @@
 /** The way from a person's machine to the page: a pod of redis-ha, reached through the API server's pod proxy with the person's own credentials. */
 import type { IncomingMessage } from "node:http";
-import type { Kube } from "../kube/client.ts";
+import { isNotFound, KubeError } from "../kube/error.ts";
 import { PATH } from "../kube/paths.ts";
-import type { Lease, Pod } from "../kube/types.ts";
+import type { Lease } from "../kube/types.ts";
+import { LEASE } from "../model/names.ts";
+import { proxyPath, serverPods } from "./handlers.ts";
 import { podOfIdentity } from "./identity.ts";
+import type { Target as AnyTarget } from "./target.ts";
 
-/** Where redis-ha is installed, and how it is reached. */
-export interface Target {
-  readonly kube: Kube;
-  readonly system: string;
-}
+/** The namespace of groups does not matter here. */
+type Target = Pick<AnyTarget, "kube" | "system">;
 
 export interface Way {
   /**
@@ -18,11 +18,6 @@ export interface Way {
    */
   open(path: string, headers: Record<string, string>, signal: AbortSignal, anew: boolean): Promise<IncomingMessage>;
 }
-
-const LEASE = "redis-ha-handlers";
-const ADMIN_PORT = 8080;
-/** Of the pods that manifests/base makes. */
-const SELECTOR = "app.kubernetes.io/name=redis-ha,app.kubernetes.io/component=server";
 
 /** What the API server says when the pod does not answer, or is gone. */
 const GONE: ReadonlySet<number> = new Set([404, 502, 503, 504]);
@@ -49,14 +44,8 @@ export function createWay(target: Target): Way {
 
 /** Running replicas, the leader first: it is the one that knows what was done. */
 async function replicas(target: Target): Promise<string[]> {
-  const [{ items }, leader] = await Promise.all([
-    target.kube.list<Pod>(PATH.pods(target.system), { query: { labelSelector: SELECTOR } }),
-    leaderOf(target),
-  ]);
-  const running = items.filter(
-    ({ status, metadata }) => status?.phase === "Running" && metadata?.deletionTimestamp === undefined,
-  );
-  const names = running.flatMap(({ metadata }) => metadata?.name ?? []);
+  const [pods, leader] = await Promise.all([serverPods(target), leaderOf(target)]);
+  const names = pods.flatMap(({ metadata }) => metadata?.name ?? []);
   return names.sort((a, b) => Number(b === leader) - Number(a === leader));
 }
 
@@ -75,8 +64,7 @@ async function ask(
   signal: AbortSignal,
 ): Promise<IncomingMessage | string> {
   try {
-    const proxy = `${PATH.pods(target.system)}/${encodeURIComponent(pod)}:${ADMIN_PORT}/proxy`;
-    const answer = await target.kube.open(`${proxy}${path}`, { headers, signal });
+    const answer = await target.kube.open(proxyPath(target.system, pod, path.replace(/^\//, "")), { headers, signal });
     const status = answer.statusCode ?? 0;
     if (status === 403) {
       answer.destroy();
@@ -86,6 +74,7 @@ async function ask(
     answer.destroy();
     return `pod ${pod} does not answer (${status})`;
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (isNotFound(error)) return `pod ${pod} is gone`;
+    return error instanceof KubeError || error instanceof Error ? error.message : String(error);
   }
 }

@@ -1,13 +1,14 @@
-/** Bundles the server and command line tool into the one file that the image holds: dist/redis-ha.mjs (see docker/Dockerfile). */
-import { mkdir, stat } from "node:fs/promises";
+/** Bundles the server and command line tool into the one file that the image holds: dist/redis-ha.cjs (see docker/Dockerfile). */
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { manifestsInBundle } from "./manifests.ts";
 import { pageInBundle } from "./page.ts";
 
 const root = join(import.meta.dirname, "..");
-const out = join(root, "dist", "redis-ha.mjs");
+const out = join(root, "dist", "redis-ha.cjs");
 
-/** Makes dist/redis-ha.mjs from cli/main.ts; returns its path. */
+/** Makes dist/redis-ha.cjs from cli/main.ts; returns its path. */
 export async function bundle(): Promise<string> {
   await mkdir(join(root, "dist"), { recursive: true });
   await build({
@@ -16,18 +17,21 @@ export async function bundle(): Promise<string> {
     outfile: out,
     bundle: true,
     platform: "node",
-    format: "esm",
+    // Not "esm": Node reads all exports of each built-in module for it, which loads undici (30 ms, 5 MiB), and compiles more slowly.
+    format: "cjs",
+    // One text of half the size; names stay, for the stacks in the log.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    // A single character beyond Latin-1 would double the text in memory.
+    charset: "ascii",
     target: "node22",
     sourcemap: false,
     legalComments: "none",
     keepNames: true,
     logLevel: "warning",
-    plugins: [pageInBundle],
-    // Some dependencies are CommonJS and call require() at run time.
-    banner: {
-      js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
-    },
+    plugins: [pageInBundle, manifestsInBundle],
   });
+  await chmod(out, 0o755);
   return out;
 }
 

@@ -1,33 +1,50 @@
 /** The envelope: admission.k8s.io/v1 AdmissionReview, in and out. */
-import { Type } from "typebox";
-import { Compile } from "typebox/compile";
+import type { Static } from "typebox";
+import { Compile } from "typebox/schema";
 import type { Operation } from "./inject/patch.ts";
 import type { Json } from "./json.ts";
 
-const GroupVersionKind = Type.Object({ group: Type.String(), version: Type.String(), kind: Type.String() });
-const GroupVersionResource = Type.Object({ group: Type.String(), version: Type.String(), resource: Type.String() });
+const group = { type: "string" } as const;
+const GROUP_VERSION_KIND = {
+  type: "object",
+  required: ["group", "version", "kind"],
+  properties: { group, version: group, kind: group },
+} as const;
+const GROUP_VERSION_RESOURCE = {
+  type: "object",
+  required: ["group", "version", "resource"],
+  properties: { group, version: group, resource: group },
+} as const;
 
-/** Strict in what is used, open to fields that later versions add. */
-const AdmissionReview = Type.Object({
-  apiVersion: Type.Literal("admission.k8s.io/v1"),
-  kind: Type.Literal("AdmissionReview"),
-  request: Type.Object({
-    uid: Type.String({ minLength: 1, maxLength: 128 }),
-    kind: GroupVersionKind,
-    resource: GroupVersionResource,
-    subResource: Type.Optional(Type.String()),
-    operation: Type.Union([Type.Literal("CREATE"), Type.Literal("UPDATE"), Type.Literal("DELETE"), Type.Literal("CONNECT")]),
-    namespace: Type.Optional(Type.String({ maxLength: 253 })),
-    name: Type.Optional(Type.String({ maxLength: 253 })),
-    dryRun: Type.Optional(Type.Boolean()),
-    object: Type.Optional(Type.Unknown()),
-    oldObject: Type.Optional(Type.Unknown()),
-  }),
-});
+/** JSON Schema. Strict in what is used, open to fields that later versions add. Plain data: building it from typebox's functions loads all of them. */
+const ADMISSION_REVIEW = {
+  type: "object",
+  required: ["apiVersion", "kind", "request"],
+  properties: {
+    apiVersion: { const: "admission.k8s.io/v1" },
+    kind: { const: "AdmissionReview" },
+    request: {
+      type: "object",
+      required: ["uid", "kind", "resource", "operation"],
+      properties: {
+        uid: { type: "string", minLength: 1, maxLength: 128 },
+        kind: GROUP_VERSION_KIND,
+        resource: GROUP_VERSION_RESOURCE,
+        subResource: { type: "string" },
+        operation: { enum: ["CREATE", "UPDATE", "DELETE", "CONNECT"] },
+        namespace: { type: "string", maxLength: 253 },
+        name: { type: "string", maxLength: 253 },
+        dryRun: { type: "boolean" },
+        object: {},
+        oldObject: {},
+      },
+    },
+  },
+} as const;
 
-const validator = Compile(AdmissionReview);
+const validator = Compile(ADMISSION_REVIEW);
 
-export type ReviewRequest = Type.Static<typeof AdmissionReview>["request"];
+export type ReviewRequest = Static<typeof ADMISSION_REVIEW>["request"];
 
 /** What the admission decided, before it is put into its envelope. */
 export interface Verdict {
@@ -40,7 +57,7 @@ export interface Verdict {
 /** The request, or what is wrong with the envelope. */
 export function parseReview(body: unknown): ReviewRequest | { readonly problem: string } {
   if (validator.Check(body)) return body.request;
-  const [first] = validator.Errors(body);
+  const [, [first]] = validator.Errors(body);
   const where = first === undefined ? "" : `: ${first.instancePath === "" ? "/" : first.instancePath} ${first.message}`;
   return { problem: `not an AdmissionReview of admission.k8s.io/v1${where.slice(0, 200)}` };
 }

@@ -71,11 +71,20 @@ class Connection {
 /** No JSON text has this within. */
 const endsChunked = (chunk: Buffer): boolean => chunk.length >= 5 && chunk.toString("latin1", chunk.length - 5) === "0\r\n\r\n";
 
-export interface Outcome {
-  readonly count: number;
+export interface Run {
   readonly seconds: number;
+  readonly rate: number | undefined;
   readonly latenciesMs: readonly number[];
+  /** how much later than due this process began to send, where a connection was free */
+  readonly lateMs: readonly number[];
   readonly patchBytes: number;
+}
+
+export interface Drive {
+  readonly connections: number;
+  readonly forMs: number;
+  /** requests a second; kept whatever the answers' delays, as far as connections are free. Default: as fast as it goes. */
+  readonly rate?: number;
 }
 
 const headOf = (body: Buffer): Buffer =>
@@ -83,11 +92,12 @@ const headOf = (body: Buffer): Buffer =>
     `POST /mutate/pods?timeout=5s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json\r\nContent-Length: ${body.length}\r\n\r\n`,
   );
 
-/** As fast as it goes, or at a rate; `rate` is kept whatever the answers' delays (an open loop), as far as connections are free. */
-export async function drive(target: Target, body: Buffer, connections: number, forMs: number, rate?: number): Promise<Outcome> {
+/** Sends one review again and again. At a rate (an open loop) a delay counts from when the request was due, also if no connection was free then. */
+export async function drive(target: Target, body: Buffer, { connections, forMs, rate }: Drive): Promise<Run> {
   const pool = await Promise.all(Array.from({ length: connections }, async () => await Connection.open(target)));
   const head = headOf(body);
   const latenciesMs: number[] = [];
+  const lateMs: number[] = [];
   const startedAt = performance.now();
   const endAt = startedAt + forMs;
   let begun = 0;
@@ -95,22 +105,24 @@ export async function drive(target: Target, body: Buffer, connections: number, f
   await Promise.all(
     pool.map(async (connection) => {
       for (;;) {
-        // In an open loop the delay counts from when the admission was due, also if no connection was free then.
-        const dueAt = rate === undefined ? performance.now() : startedAt + (begun * 1000) / rate;
+        const freeAt = performance.now();
+        const dueAt = rate === undefined ? freeAt : startedAt + (begun * 1000) / rate;
         begun += 1;
-        if (dueAt > endAt || performance.now() > endAt) break;
-        const waitMs = dueAt - performance.now();
-        if (waitMs > 0) await sleep(waitMs);
-        const from = rate === undefined ? performance.now() : Math.max(dueAt, performance.now() - Math.max(0, -waitMs));
+        if (dueAt > endAt || freeAt > endAt) break;
+        const idle = dueAt > freeAt;
+        if (idle) await sleep(dueAt - freeAt);
+        const sentAt = performance.now();
+        if (idle) lateMs.push(sentAt - dueAt);
         const answer = await connection.send(head, body);
-        latenciesMs.push(performance.now() - from);
+        // A late timer of ours is not the server's delay.
+        latenciesMs.push(performance.now() - (idle ? sentAt : dueAt));
         if (patchBytes === 0) patchBytes = patchLength(answer);
       }
     }),
   );
   const seconds = (performance.now() - startedAt) / 1000;
   for (const connection of pool) connection.close();
-  return { count: latenciesMs.length, seconds, latenciesMs, patchBytes };
+  return { seconds, rate, latenciesMs, lateMs, patchBytes };
 }
 
 function patchLength(answer: Buffer): number {

@@ -1,6 +1,8 @@
 /** Reviews as API servers send them: of an annotated pod, from small to nearly the largest that etcd stores. */
+import { review } from "../../test/unit/webhook/review.ts";
+import type { JsonObject } from "../../webhook/json.ts";
 
-interface Review {
+export interface Review {
   readonly name: string;
   readonly body: Buffer;
 }
@@ -14,8 +16,8 @@ const SIZES: readonly { readonly name: string; readonly bytes: number }[] = [
 
 export function reviews(): Review[] {
   return SIZES.map(({ name, bytes }) => {
-    const base = Buffer.byteLength(JSON.stringify(review([], "")));
-    const variables: object[] = [];
+    const base = Buffer.byteLength(JSON.stringify(review(podWith([], ""))));
+    const variables: JsonObject[] = [];
     let size = base;
     // What makes real pods large: environment variables, managed fields, and one long annotation (a configuration, a last-applied object).
     for (let index = 0; size < bytes * 0.5 && index < 400; index += 1) {
@@ -27,13 +29,12 @@ export function reviews(): Review[] {
       size += JSON.stringify(variable).length + 1;
     }
     const filler = '{"kind":"Deployment","spec":{"value":"0123456789"}} '.repeat(Math.ceil(Math.max(0, bytes - size) / 60));
-    return { name, body: Buffer.from(JSON.stringify(review(variables, filler))) };
+    return { name, body: Buffer.from(JSON.stringify(review(podWith(variables, filler)))) };
   });
 }
 
-function review(env: readonly object[], note: string): object {
-  const kind = { group: "", version: "v1", kind: "Pod" };
-  const resource = { group: "", version: "v1", resource: "pods" };
+/** An annotated pod of a ReplicaSet, with this environment and, if not empty, this note. */
+function podWith(env: readonly JsonObject[], note: string): JsonObject {
   const owner = {
     apiVersion: "apps/v1",
     kind: "ReplicaSet",
@@ -41,79 +42,58 @@ function review(env: readonly object[], note: string): object {
     uid: "5f4dcc3b-5aa7-65d6-1d83-27deb882cf99",
   };
   return {
-    kind: "AdmissionReview",
-    apiVersion: "admission.k8s.io/v1",
-    request: {
-      uid: "0df28fbd-5f5f-11e8-bc74-36e6bb280816",
-      kind,
-      resource,
-      requestKind: kind,
-      requestResource: resource,
+    kind: "Pod",
+    apiVersion: "v1",
+    metadata: {
+      generateName: "cache-7d4b9c6f8-",
       namespace: "shop",
-      operation: "CREATE",
-      userInfo: {
-        username: "system:serviceaccount:kube-system:replicaset-controller",
-        uid: "9c1d0a2e",
-        groups: ["system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"],
-      },
-      object: {
-        kind: "Pod",
-        apiVersion: "v1",
-        metadata: {
-          generateName: "cache-7d4b9c6f8-",
-          namespace: "shop",
-          creationTimestamp: null,
-          labels: { app: "cache", "pod-template-hash": "7d4b9c6f8" },
-          annotations: { "redis-ha.io/cluster": "cache", ...(note === "" ? {} : { "example.com/last-applied": note }) },
-          ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
-          managedFields: [
-            {
-              manager: "kube-controller-manager",
-              operation: "Update",
-              apiVersion: "v1",
-              time: "2026-11-22T12:00:00Z",
-              fieldsType: "FieldsV1",
-              fieldsV1: {
-                "f:metadata": { "f:generateName": {}, "f:labels": { ".": {}, "f:app": {} } },
-                "f:spec": { "f:containers": {} },
-              },
-            },
-          ],
+      creationTimestamp: null,
+      labels: { app: "cache", "pod-template-hash": "7d4b9c6f8" },
+      annotations: { "redis-ha.io/cluster": "cache", ...(note === "" ? {} : { "example.com/last-applied": note }) },
+      ownerReferences: [{ ...owner, controller: true, blockOwnerDeletion: true }],
+      managedFields: [
+        {
+          manager: "kube-controller-manager",
+          operation: "Update",
+          apiVersion: "v1",
+          time: "2026-11-22T12:00:00Z",
+          fieldsType: "FieldsV1",
+          fieldsV1: {
+            "f:metadata": { "f:generateName": {}, "f:labels": { ".": {}, "f:app": {} } },
+            "f:spec": { "f:containers": {} },
+          },
         },
-        spec: {
-          volumes: [
-            {
-              name: "kube-api-access-x2x",
-              projected: { sources: [{ serviceAccountToken: { expirationSeconds: 3607, path: "token" } }], defaultMode: 420 },
-            },
-          ],
-          containers: [
-            {
-              name: "redis",
-              image: "redis:7",
-              args: ["redis-server", "--maxmemory", "100mb"],
-              env,
-              resources: { requests: { cpu: "100m", memory: "128Mi" } },
-              volumeMounts: [
-                { name: "kube-api-access-x2x", readOnly: true, mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" },
-              ],
-              terminationMessagePath: "/dev/termination-log",
-              terminationMessagePolicy: "File",
-              imagePullPolicy: "IfNotPresent",
-            },
-          ],
-          restartPolicy: "Always",
-          terminationGracePeriodSeconds: 30,
-          dnsPolicy: "ClusterFirst",
-          serviceAccountName: "default",
-          schedulerName: "default-scheduler",
-          tolerations: [{ key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute", tolerationSeconds: 300 }],
-        },
-        status: {},
-      },
-      oldObject: null,
-      dryRun: false,
-      options: { kind: "CreateOptions", apiVersion: "meta.k8s.io/v1" },
+      ],
     },
+    spec: {
+      volumes: [
+        {
+          name: "kube-api-access-x2x",
+          projected: { sources: [{ serviceAccountToken: { expirationSeconds: 3607, path: "token" } }], defaultMode: 420 },
+        },
+      ],
+      containers: [
+        {
+          name: "redis",
+          image: "redis:7",
+          args: ["redis-server", "--maxmemory", "100mb"],
+          env,
+          resources: { requests: { cpu: "100m", memory: "128Mi" } },
+          volumeMounts: [
+            { name: "kube-api-access-x2x", readOnly: true, mountPath: "/var/run/secrets/kubernetes.io/serviceaccount" },
+          ],
+          terminationMessagePath: "/dev/termination-log",
+          terminationMessagePolicy: "File",
+          imagePullPolicy: "IfNotPresent",
+        },
+      ],
+      restartPolicy: "Always",
+      terminationGracePeriodSeconds: 30,
+      dnsPolicy: "ClusterFirst",
+      serviceAccountName: "default",
+      schedulerName: "default-scheduler",
+      tolerations: [{ key: "node.kubernetes.io/not-ready", operator: "Exists", effect: "NoExecute", tolerationSeconds: 300 }],
+    },
+    status: {},
   };
 }

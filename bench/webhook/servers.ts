@@ -16,8 +16,7 @@ export interface Server {
   readonly coldStartMs: number;
   /** CPU that it has used so far, ms */
   cpuMs(): number;
-  /** resident memory now, and at most so far, MiB */
-  memory(): { readonly now: number; readonly most: number };
+  memory(): { readonly mostMiB: number; readonly ownMiB: number };
   stop(): void;
 }
 
@@ -36,7 +35,12 @@ export async function startOurs(port: number, certs: string, core: string): Prom
     "--log-level=info",
   ];
   // No API server: with the certificate in a directory nothing is asked of it.
-  const env = { ...process.env, ...manifestEnv(), NODE_ENV: "production", KUBECONFIG: "/nonexistent" };
+  const env = {
+    ...process.env,
+    ...manifestEnv(),
+    NODE_ENV: "production",
+    KUBECONFIG: "/nonexistent",
+  };
   const ready = async (): Promise<boolean> =>
     (await fetch(`http://127.0.0.1:${port + 1}/readyz`).catch(() => undefined))?.ok === true;
   return await start("redis-ha", [process.execPath, program, "serve", ...flags], port, core, env, ready);
@@ -105,7 +109,7 @@ async function start(
       const fields = readFileSync(`/proc/${child.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
       return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
     },
-    memory: () => ({ now: status("VmRSS"), most: status("VmHWM") }),
+    memory: () => ({ mostMiB: status("VmHWM"), ownMiB: status("RssAnon") }),
     stop: () => child.kill("SIGKILL"),
   };
 }

@@ -106,7 +106,8 @@ function sendFile(request: FastifyRequest, reply: FastifyReply, file: Prepared |
   if (request.headers["if-none-match"] === file.etag) return reply.code(304).send();
   reply.type(file.type);
   const accepted = String(request.headers["accept-encoding"] ?? "");
-  if (/\bbr\b/.test(accepted)) return reply.header("content-encoding", "br").send(file.br);
+  // Not HTML: the API server's proxies, which rewrite links, close the body of HTML in an encoding that they do not know, and the connection breaks.
+  if (/\bbr\b/.test(accepted) && !file.type.startsWith("text/html")) return reply.header("content-encoding", "br").send(file.br);
   if (/\bgzip\b/.test(accepted)) return reply.header("content-encoding", "gzip").send(file.gzip);
   return reply.send(file.plain);
 }

@@ -8,6 +8,9 @@ import { API_SERVICE_ADDRESS, type Layout } from "./layout.ts";
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const YEAR_MS = 365 * 86_400_000;
 
+/** The name in the certificate that the API server shows to admission webhooks. */
+export const WEBHOOK_CALLER = "kube-apiserver-webhook-client";
+
 type Issuer = { certificate: x509.X509Certificate; keys: webcrypto.CryptoKeyPair };
 type Subject = {
   file: string;
@@ -35,6 +38,7 @@ function subjects(layout: Layout): Subject[] {
   };
   return [
     { file: "kube-apiserver", commonName: "kube-apiserver", ...serving },
+    { file: "webhook-client", commonName: WEBHOOK_CALLER },
     { file: "kubelet-client", commonName: "kube-apiserver-kubelet-client", groups: ["redis-ha:kubelet-clients"] },
     { file: "controller-manager", commonName: "system:kube-controller-manager" },
     { file: "scheduler", commonName: "system:kube-scheduler" },

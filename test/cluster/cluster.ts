@@ -3,6 +3,7 @@
  * name is given, and throws an error that says what to do when that cluster does not run.
  */
 export { addressInUse, giveNext } from "./addresses.ts";
+export { buildCertManager } from "./build/cert-manager.ts";
 export { leftovers } from "./cleanup.ts";
 export { containerPid, containerProcesses, giveAddressNext, limitMemory } from "./containers.ts";
 export { delay } from "./delay/delay.ts";
@@ -11,6 +12,7 @@ export { DEFAULT_NAME, down, type UpOptions, up } from "./lifecycle.ts";
 export {
   auditLogPath,
   type Choice,
+  certificateFiles,
   heal,
   kubeconfigPath,
   kubectl,

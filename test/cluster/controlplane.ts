@@ -44,11 +44,35 @@ export async function startApiServer(layout: Layout, binaries: Binaries, auditLo
     "--kubelet-preferred-address-types=InternalIP",
     "--authorization-mode=Node,RBAC",
     "--enable-admission-plugins=NodeRestriction",
+    `--admission-control-config-file=${writeAdmissionConfiguration(layout)}`,
     "--allow-privileged=true",
     // Webhook calls go straight to pods: this machine has no kube-proxy that would know a Service's address.
     "--enable-aggregator-routing=true",
     ...(auditLog ? auditFlags(layout) : []),
   ]);
+}
+
+/** The API server shows a client certificate to every admission webhook that asks for one. */
+function writeAdmissionConfiguration(layout: Layout): string {
+  const at = (name: string): string => join(layout.controlPlane.dir, name);
+  const user = {
+    "client-certificate": join(layout.certs, "webhook-client.crt"),
+    "client-key": join(layout.certs, "webhook-client.key"),
+  };
+  const kubeconfig = { apiVersion: "v1", kind: "Config", users: [{ name: "*", user }] };
+  const plugin = {
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "WebhookAdmissionConfiguration",
+    kubeConfigFile: at("webhooks.kubeconfig"),
+  };
+  const configuration = {
+    apiVersion: "apiserver.config.k8s.io/v1",
+    kind: "AdmissionConfiguration",
+    plugins: ["MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"].map((name) => ({ name, configuration: plugin })),
+  };
+  writeFileSync(at("webhooks.kubeconfig"), JSON.stringify(kubeconfig));
+  writeFileSync(at("admission.json"), JSON.stringify(configuration));
+  return at("admission.json");
 }
 
 /** Where the API server's audit log is, when the cluster was started with one. */

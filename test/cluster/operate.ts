@@ -34,6 +34,12 @@ export function auditLogPath(choice: Choice = {}): string {
   return auditLogFile(layoutFor(choice));
 }
 
+/** The client certificate of one of the cluster's own parts (certs.ts), as files. */
+export function certificateFiles(part: string, choice: Choice = {}): { cert: string; key: string } {
+  const { certs } = layoutFor(choice);
+  return { cert: join(certs, `${part}.crt`), key: join(certs, `${part}.key`) };
+}
+
 /** The names of a cluster's nodes. */
 export function nodeNames(choice: Choice = {}): string[] {
   return layoutFor(choice).nodes.map((node) => node.name);

@@ -8,6 +8,7 @@ import { plainPod } from "./lib/admission-load.ts";
 import { withNamespace } from "./lib/admission-space.ts";
 import { type Bed, SYSTEM } from "./lib/bed.ts";
 import { test } from "./lib/scenario.ts";
+import { scaleUs } from "./lib/us.ts";
 import { messageOf, waitUntil } from "./lib/wait.ts";
 
 const ASKS = { "redis-ha.io/cluster": "cache" };
@@ -25,17 +26,6 @@ function deployment(name: string, replicas: number, template: Readonly<Record<st
       },
     },
   };
-}
-
-async function scaleUs(bed: Bed, replicas: number): Promise<void> {
-  await bed.kubectl(["-n", SYSTEM, "scale", "deployment/redis-ha", `--replicas=${replicas}`]);
-  await waitUntil(`${replicas} replicas of redis-ha`, 90_000, async () => {
-    const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM));
-    const ready = items.filter(({ status }) =>
-      status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True"),
-    );
-    if (items.length !== replicas || ready.length !== replicas) throw new Error(`${ready.length} ready of ${items.length}`);
-  });
 }
 
 async function untilReady(bed: Bed, namespace: string, name: string, replicas: number, within = 60_000): Promise<void> {
@@ -76,30 +66,46 @@ test("with both replicas dead: un-annotated objects are untouched, annotated pod
   });
 }, 240_000);
 
-test("with both replicas dead a node that is restarted brings its un-annotated pods back", async ({ bed }) => {
-  if (!("cluster" in bed.where)) return;
+/** Names and starts of a namespace's pods: a restarted container counts, a replaced pod has another uid. */
+async function startsOf(bed: Bed, namespace: string): Promise<{ uid: string; starts: number; running: boolean }[]> {
+  const { items } = await bed.kube.list<Pod>(PATH.pods(namespace));
+  return items.map(({ metadata, status }) => ({
+    uid: metadata?.uid ?? "",
+    starts: Math.min(...(status?.containerStatuses ?? []).map(({ restartCount }) => restartCount ?? 0)),
+    running: (status?.containerStatuses ?? []).every(({ state }) => state?.running !== undefined),
+  }));
+}
+
+test("with both replicas dead all nodes are restarted: every pod comes back, un-annotated and injected ones", async ({ bed }) => {
+  if (!("cluster" in bed.where)) throw new Error("only nodes of the cluster tool can lose their power");
   const where = { name: bed.where.cluster };
-  const node = nodeNames(where).at(-1) ?? "";
+  const nodes = nodeNames(where);
   await withNamespace(bed, async (namespace) => {
-    await bed.kube.create(PATH.deployments(namespace), deployment("plain", 2, {}, node));
-    await untilReady(bed, namespace, "plain", 2);
-    const restarts = async (): Promise<number> => {
-      const { items } = await bed.kube.list<Pod>(PATH.pods(namespace), { query: { labelSelector: "app=plain" } });
-      return Math.min(...items.map(({ status }) => status?.containerStatuses?.[0]?.restartCount ?? 0));
-    };
+    await bed.kube.create(PATH.deployments(namespace), deployment("plain", 2));
+    await bed.kube.create(PATH.deployments(namespace), deployment("group", 2, ASKS));
+    await Promise.all(["plain", "group"].map(async (name) => await untilReady(bed, namespace, name, 2, 90_000)));
+    const before = await startsOf(bed, namespace);
     await scaleUs(bed, 0);
     try {
-      await poweroff(node, where);
-      await poweron(node, where);
-      await waitUntil("the pods started anew", 90_000, async () => {
-        if ((await restarts()) < 1) throw new Error("not all have been restarted");
+      await Promise.all(nodes.map(async (node) => await poweroff(node, where)));
+      await Promise.all(nodes.map(async (node) => await poweron(node, where)));
+      // A restart asks nobody for admission: the very same pods run again, with what was injected into them.
+      await waitUntil("all pods started anew", 150_000, async () => {
+        const now = await startsOf(bed, namespace);
+        expect(now.map(({ uid }) => uid).toSorted()).toEqual(before.map(({ uid }) => uid).toSorted());
+        const late = now.filter(
+          ({ uid, starts, running }) => !running || starts <= (before.find((one) => one.uid === uid)?.starts ?? 0),
+        );
+        if (late.length > 0) throw new Error(`${late.length} of ${now.length} pods have not`);
       });
       await untilReady(bed, namespace, "plain", 2, 90_000);
     } finally {
       await scaleUs(bed, 2);
     }
+    // And the group finds itself again as soon as there is somebody to look after it.
+    await untilReady(bed, namespace, "group", 2, 120_000);
   });
-}, 300_000);
+}, 420_000);
 
 test("annotated pods that were not injected are found: an Event that says what to do, and a metric", async ({ bed }) => {
   const found = await withMissedPod(bed);

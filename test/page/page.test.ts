@@ -1,4 +1,4 @@
-/** The page in a real Chromium, with a made-up feed: every state, both colours, phone width, keyboard, a lost connection. */
+/** The page in a real Chromium, with a made-up feed: every state, both colours, phone width, keyboard, a lost connection. Its real cluster is in test/e2e/page.test.ts. */
 import fastify, { type FastifyInstance } from "fastify";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";

@@ -14,7 +14,7 @@ export type ProjectImage = { name: string; archive: string };
 
 /** The project's images, each with the files and folders that it is made of. */
 const TARGETS: Readonly<Record<string, readonly string[]>> = {
-  "redis-ha": ["dist/redis-ha.mjs"],
+  "redis-ha": ["dist/redis-ha.cjs"],
   "redis-ha-boot": ["docker/boot", "docker/install.c"],
 };
 const DOCKERFILE = "docker/Dockerfile";

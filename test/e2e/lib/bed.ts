@@ -1,7 +1,9 @@
 /** The Kubernetes cluster that tests and the demo work on: one of the cluster tool's, or the user's own by a context of the kubeconfig. */
 import { basename, join } from "node:path";
+import type { Access } from "../../../kube/access.ts";
 import { connectKube, type Kube } from "../../../kube/client.ts";
 import { isNotFound } from "../../../kube/error.ts";
+import { kubeconfigAccess, kubeconfigFiles } from "../../../kube/kubeconfig.ts";
 import { PATH } from "../../../kube/paths.ts";
 import type { Deployment } from "../../../kube/types.ts";
 import { buildProjectImages, kubectl as clusterKubectl, containerPid, kubeconfigPath, load } from "../../cluster/cluster.ts";
@@ -22,6 +24,13 @@ export interface Bed {
   /** How a person calls kubectl for this cluster. */
   readonly kubectlText: string;
   close(): void;
+}
+
+/** Where that cluster's API server is, for those who speak to it with a client of their own. */
+export function accessOf(where: Where): Access {
+  return "cluster" in where
+    ? kubeconfigAccess([kubeconfigPath({ name: where.cluster })])
+    : kubeconfigAccess(kubeconfigFiles(), where.context);
 }
 
 /** Connects to a cluster that runs. */

@@ -24,7 +24,8 @@ const IMAGES = [
 /** REDIS_HA_KEEP=1 leaves the cluster running, so that the next run starts at once; REDIS_HA_KEEP=all also the namespaces of failed tests. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const cluster = env.REDIS_HA_E2E_CLUSTER ?? "e2e";
-  await up({ name: cluster, images: IMAGES });
+  // Of all that our service account asks: admission-rights.test.ts looks into it.
+  await up({ name: cluster, images: IMAGES, auditLog: true });
   const bed = connectBed({ cluster });
   // What an interrupted run, or a failed test that was kept, has left.
   await bed.kubectl(["delete", "namespaces", "-l", "redis-ha-test=true", "--wait=false"]);

@@ -52,7 +52,7 @@ const freshConfiguration = () => ({
   ],
 });
 const ready = (): Promise<void> =>
-  vi.waitFor(() => expect(replicas.every(({ keeper }) => keeper.ready())).toBe(true), { interval: 5, timeout: 4000 });
+  vi.waitFor(() => expect(replicas.every(({ keeper }) => keeper.ready())).toBe(true), { interval: 5, timeout: 15_000 });
 
 beforeEach(async () => {
   api = await startFakeApi();
@@ -188,11 +188,17 @@ describe("keepCertificates", () => {
     const [one, two] = [replica({ config: lives }), replica({ config: lives })];
     await ready();
     const LAG_MS = 200;
-    const history: { at: number; text: string }[] = [];
+    const history = [{ at: performance.now(), text: bundle() }];
+    const put = api.put;
+    // At the very moment of the change: this process may be held up before it looks the next time.
+    api.put = (path, object) => {
+      const stored = put(path, object);
+      if (path === CONFIGURATION) history.push({ at: performance.now(), text: bundle() });
+      return stored;
+    };
     const failures: string[] = [];
     const startedAt = performance.now();
     while (performance.now() - startedAt < 7500) {
-      history.push({ at: performance.now(), text: bundle() });
       const lagging = history.findLast(({ at }) => at <= performance.now() - LAG_MS)?.text ?? history[0]?.text ?? "";
       for (const { pairs } of [one, two])
         if (!lagging.includes(pairs.at(-1)?.ca ?? "none")) failures.push(`at ${performance.now() - startedAt} ms`);
@@ -202,7 +208,8 @@ describe("keepCertificates", () => {
     const authorities = new Set(one.pairs.map(({ ca }) => ca));
     expect(authorities.size).toBeGreaterThanOrEqual(2);
     expect(one.pairs.length).toBeGreaterThanOrEqual(3);
-    expect(new Set(reasons)).toEqual(new Set(["CertificateCreated", "CertificateRenewed"]));
+    // A machine that stands still for seconds lets such a short life end: that is repaired, and counts as such.
+    expect(reasons).toEqual(expect.arrayContaining(["CertificateCreated", "CertificateRenewed"]));
   }, 20_000);
 });
 

@@ -64,7 +64,7 @@ describe("while leading", () => {
     const { reports, count, deployment } = start(() => true, "shop");
     api.put(PATH.pods("shop", "a"), pod("a", { annotations: asks }));
     api.put(PATH.pods("shop", "b"), pod("b", { labels: injected }));
-    await vi.waitFor(() => expect(reports).toHaveLength(1), { timeout: 4000 });
+    await vi.waitFor(() => expect(reports).toHaveLength(1), { timeout: 15_000 });
     expect(reports[0]).toMatchObject({
       reason: "NotInjected",
       namespace: "shop",
@@ -74,7 +74,7 @@ describe("while leading", () => {
     expect(reports).toHaveLength(1);
     expect(await count()).toBe(1);
     api.drop(PATH.pods("shop", "a"));
-    await vi.waitFor(async () => expect(await count()).toBe(0), { timeout: 4000 });
+    await vi.waitFor(async () => expect(await count()).toBe(0), { timeout: 15_000 });
   });
 
   test("a replica that does not lead does not look", async () => {
@@ -94,6 +94,6 @@ describe("while leading", () => {
     api.put(PATH.pods("shop", "a"), pod("a", { annotations: asks }));
     await new Promise((resolve) => setTimeout(resolve, 200));
     away = false;
-    await vi.waitFor(() => expect(reports).toHaveLength(1), { timeout: 4000 });
+    await vi.waitFor(() => expect(reports).toHaveLength(1), { timeout: 15_000 });
   });
 });

@@ -1,6 +1,8 @@
 /** Throwaway certificates for tests over real TLS. */
 import "reflect-metadata";
 import { webcrypto } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   BasicConstraintsExtension,
   KeyUsageFlags,
@@ -18,6 +20,12 @@ const newKeys = () => webcrypto.subtle.generateKey(algorithm, true, ["sign", "ve
 export interface Authority {
   readonly ca: string;
   readonly issue: (commonName?: string) => Promise<CertificatePair>;
+}
+
+/** As kubelet and cert-manager name them. */
+export function writePair(folder: string, { cert, key }: CertificatePair): void {
+  writeFileSync(join(folder, "tls.crt"), cert);
+  writeFileSync(join(folder, "tls.key"), key);
 }
 
 export async function createAuthority(): Promise<Authority> {

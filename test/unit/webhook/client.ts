@@ -65,31 +65,3 @@ function parsed(text: string): JsonObject {
     return {};
   }
 }
-
-/** An AdmissionReview as the API server sends it. */
-export function review(object: JsonObject | null, more: JsonObject = {}): JsonObject {
-  const workload = object?.kind === "Deployment" || object?.kind === "StatefulSet";
-  const kind = workload ? { group: "apps", version: "v1", kind: object.kind ?? "" } : { group: "", version: "v1", kind: "Pod" };
-  const resource = workload
-    ? { group: "apps", version: "v1", resource: "deployments" }
-    : { group: "", version: "v1", resource: "pods" };
-  return {
-    apiVersion: "admission.k8s.io/v1",
-    kind: "AdmissionReview",
-    request: {
-      uid: "0df28fbd-5f5f-11e8-bc74-36e6bb280816",
-      kind,
-      resource,
-      requestKind: kind,
-      requestResource: resource,
-      namespace: "shop",
-      operation: "CREATE",
-      userInfo: { username: "system:serviceaccount:kube-system:replicaset-controller", groups: ["system:authenticated"] },
-      object,
-      oldObject: null,
-      dryRun: false,
-      options: { apiVersion: "meta.k8s.io/v1", kind: "CreateOptions" },
-      ...more,
-    },
-  };
-}

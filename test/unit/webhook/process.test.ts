@@ -11,8 +11,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { PATH } from "../../../kube/paths.ts";
 import type { MutatingWebhookConfiguration, Secret } from "../../../kube/types.ts";
 import { type FakeApi, startFakeApi } from "../kube/fake-api.ts";
-import { review } from "./client.ts";
 import { type LoadOptions, startLoad } from "./load.ts";
+import { review } from "./review.ts";
 import { redisPod } from "./support.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");

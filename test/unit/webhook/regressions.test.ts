@@ -130,3 +130,15 @@ test("a pod made by a controller has no namespace and no name: the request's cou
   const env = at(objects(spec(injected(redisPod()), "containers"))[0]?.object, "env");
   expect(objects(env).find(({ object }) => object.name === "REDIS_HA_MASTER_NAME")?.object.value).toBe("shop.cache");
 });
+
+test("fields of a newer Kubernetes survive, such as gRPC probes once were (gardener/apiserver-proxy#26)", () => {
+  const later = { grpc: { port: 6379, service: null }, someLaterField: { deep: [1, { "a/b~c": true }] } };
+  const container = { name: "redis", image: "redis:7", readinessProbe: later, resizePolicyOfTomorrow: [later] };
+  const pod = redisPod(undefined, { containers: [container], schedulingOfTomorrow: later });
+  const result = injected(pod);
+  expect(at(result, "spec", "schedulingOfTomorrow")).toEqual(later);
+  expect(objects(spec(result, "containers"))[0]?.object).toMatchObject({
+    readinessProbe: later,
+    resizePolicyOfTomorrow: [later],
+  });
+});

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { ANNOTATION, LABEL, MARK } from "../../../../model/names.ts";
 import type { JsonObject } from "../../../../webhook/json.ts";
-import { review } from "../client.ts";
+import { review } from "../review.ts";
 import { redisPod } from "../support.ts";
 
 type Tree = null | boolean | number | string | Tree[] | { [key: string]: Tree };

@@ -14,6 +14,11 @@ const chunked =
   "POST /mutate/pods HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
 const whole = (body: string | Buffer): readonly (string | Buffer)[] => [head(Buffer.byteLength(body)), body];
 
+/** Those that end in the middle of a request: the server waits for the rest, for REQUEST_MS of server.ts, and then answers 408 or hangs up. */
+export const UNFINISHED: ReadonlySet<string> = new Set(["truncated", "slow", "nothing at all"]);
+/** All others are answered at once; a busy machine may take a while. */
+const ANSWER_MS = 15_000;
+
 /** By name: the parts that are sent, one after the other, a little apart. */
 export function rawCases(review: string): Readonly<Record<string, readonly (string | Buffer)[]>> {
   const half = review.slice(0, review.length / 2);
@@ -53,8 +58,12 @@ export function rawCases(review: string): Readonly<Record<string, readonly (stri
   };
 }
 
-/** Sends the parts, waits a little for an answer, and hangs up. Returns the status, 0 when there was none. */
-export async function sendRaw({ port, ca }: RawTarget, parts: readonly (string | Buffer)[], waitMs: number): Promise<number> {
+/** Sends the parts, waits for an answer, and hangs up. Returns the status, 0 when there was none. */
+export async function sendRaw(
+  { port, ca }: RawTarget,
+  parts: readonly (string | Buffer)[],
+  waitMs: number = ANSWER_MS,
+): Promise<number> {
   const socket: TLSSocket = connect({ host: "localhost", port, ca });
   const answered = Promise.withResolvers<number>();
   let text = "";

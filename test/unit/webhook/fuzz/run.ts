@@ -12,13 +12,16 @@ import { injectConfig } from "../../../../webhook/config.ts";
 import { registerWebhookMetrics } from "../../../../webhook/metrics.ts";
 import { createWebhook } from "../../../../webhook/server.ts";
 import { createAuthority } from "../certificate.ts";
-import { connect, review } from "../client.ts";
+import { connect } from "../client.ts";
+import { review } from "../review.ts";
 import { redisPod } from "../support.ts";
 import { type Judged, judge } from "./judge.ts";
 import { mutated, mutations } from "./mutate.ts";
-import { rawCases, sendRaw } from "./raw.ts";
+import { rawCases, sendRaw, UNFINISHED } from "./raw.ts";
 
 const RUNS = Number(process.argv[2] ?? 100_000);
+/** Longer than the server waits for the rest of a request. */
+const GIVEN_UP_MS = 30_000;
 const RAW_ROUNDS = Math.max(1, Math.round(RUNS / 5000));
 const seed = Number(process.env.SEED ?? Date.now() % 2 ** 31);
 setFlagsFromString("--expose-gc");
@@ -61,24 +64,38 @@ const target = { port: (webhook.app.server.address() as AddressInfo).port, ca: a
 const good = JSON.stringify(review(redisPod()));
 const statuses: Record<string, number> = {};
 const before = heapMiB();
+const rss = (): number => Math.round(process.memoryUsage().rss / 2 ** 20);
+let rssEarly = 0;
 let sent = 0;
 for (let round = 0; round < RAW_ROUNDS; round += 1) {
+  // In the first round the unfinished ones are waited for, to see that the server gives them up by itself.
   const answers = await Promise.all(
-    Object.entries(rawCases(good)).map(async ([name, parts]) => ({ name, status: await sendRaw(target, parts, 2000) })),
+    Object.entries(rawCases(good)).map(async ([name, parts]) => {
+      const waitMs = !UNFINISHED.has(name) ? undefined : round === 0 ? GIVEN_UP_MS : 200;
+      return { name, status: await sendRaw(target, parts, waitMs) };
+    }),
   );
   for (const { name, status } of answers) {
     sent += 1;
     statuses[status] = (statuses[status] ?? 0) + 1;
     if (status >= 500) throw new Error(`${name}: ${status}`);
+    if (status === 0 && !UNFINISHED.has(name)) throw new Error(`${name}: no answer`);
+    if (round === 0 && UNFINISHED.has(name) && status !== 408) throw new Error(`${name}: ${status}, the server still waits`);
   }
+  if (round === Math.floor(RAW_ROUNDS / 4)) rssEarly = rss();
 }
 const client = connect(webhook, authority.ca);
 const { status } = await client.post("/mutate/pods", good);
 client.close();
 const failures = (await metrics.failures.get()).values[0]?.value ?? 0;
 await webhook.app.close();
-console.log(`${sent} raw requests, statuses ${JSON.stringify(statuses)} (0: hung up); heap ${before} → ${heapMiB()} MiB`);
+console.log(
+  `${sent} raw requests, statuses ${JSON.stringify(statuses)} (0: hung up); heap ${before} → ${heapMiB()} MiB, resident ${rssEarly} → ${rss()} MiB`,
+);
 console.log(`afterwards a good review: ${status}; failures counted: ${failures}`);
 const [first = 0, last = 0] = [heap[1], heap.at(-1)];
 if (status !== 200 || failures !== 0) throw new Error("the server is not as it was");
 if (last > first * 1.5 + 5) throw new Error("the memory grows");
+if (heapMiB() > before * 1.5 + 5) throw new Error("the memory grows with raw requests");
+const { user, system } = process.cpuUsage();
+console.log(`CPU of all this: ${((user + system) / 1e6).toFixed(0)} s`);

@@ -1,0 +1,16 @@
+/** The installation under test itself: how many replicas of it run. */
+import { PATH } from "../../../kube/paths.ts";
+import type { Pod } from "../../../kube/types.ts";
+import { type Bed, SYSTEM } from "./bed.ts";
+import { isReady } from "./group.ts";
+import { waitUntil } from "./wait.ts";
+
+/** Returns when exactly so many pods of ours exist and are ready: with 0, when the last one is gone. */
+export async function scaleUs(bed: Bed, replicas: number): Promise<void> {
+  await bed.kubectl(["-n", SYSTEM, "scale", "deployment/redis-ha", `--replicas=${replicas}`]);
+  await waitUntil(`${replicas} replicas of redis-ha`, 90_000, async () => {
+    const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM));
+    const ready = items.filter(isReady);
+    if (items.length !== replicas || ready.length !== replicas) throw new Error(`${ready.length} ready of ${items.length}`);
+  });
+}
