@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # user_settings and report come from server.sh
+# shellcheck disable=SC2154 # user_settings, priority and report come from server.sh
 # The configuration of a redis: the user's file, standard input and command line options as the server itself would read them, then our lines.
 
 # options_to_lines ARGUMENT…: command line options as configuration lines, by the rules of redis 7's main(): `--name` begins a line if the line before
@@ -207,7 +207,8 @@ our_lines() {
   fi
   echo "replica-read-only yes"
   echo "replica-serve-stale-data no"
-  [ -z "${REDIS_HA_PRIORITY:-}" ] || echo "replica-priority $REDIS_HA_PRIORITY"
+  # Until it has followed a master nobody knows whether its data is the newest: Sentinel, which can't tell, shall not elect it.
+  [ -z "$priority" ] || echo "replica-priority 0"
   [ -z "${REDIS_HA_MIN_REPLICAS_TO_WRITE:-}" ] || echo "min-replicas-to-write $REDIS_HA_MIN_REPLICAS_TO_WRITE"
   [ -z "${REDIS_HA_MIN_REPLICAS_MAX_LAG:-}" ] || echo "min-replicas-max-lag $REDIS_HA_MIN_REPLICAS_MAX_LAG"
   # Replicas come together after a failover: no need to wait 5 s for more of them.

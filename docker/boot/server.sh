@@ -78,6 +78,10 @@ explain_overrides
 report=$(boot_report)
 setting replica-serve-stale-data yes
 stale=$(yes_or_no "$value")
+setting replica-priority 100
+priority=${REDIS_HA_PRIORITY:-$value}
+# Without a command line tool nobody here could give it back.
+[ -n "$HA_CLI" ] || priority=
 
 answers=$(ask_sentinels)
 best=$(printf '%s\n' "$answers" | best_answer)

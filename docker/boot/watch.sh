@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # server, stale, master_ip and master_port come from server.sh
+# shellcheck disable=SC2154 # server, stale, priority, master_ip and master_port come from server.sh
 # The helper beside a redis: keeps a waiting server quiet, gives reads back when it follows a master, and is the back-stop where no handlers run.
 # It never makes its own server a master.
 
@@ -45,6 +45,7 @@ settle() {
     stop_nobody
   fi
   if [ "$restored" = no ]; then
+    [ "$(cli 2 "$HA_LOCAL" "$HA_PORT" config set replica-priority "$priority")" = OK ] || return 0
     [ "$stale" = no ] || [ "$(cli 2 "$HA_LOCAL" "$HA_PORT" config set replica-serve-stale-data "$stale")" = OK ] || return 0
     restored=yes
   fi

@@ -18,7 +18,7 @@ const ATTEMPTS = 6;
 /** One try may take this long, ms: a hanging API server must not hold the group for the client's whole default. */
 const TRY_MS = 2000;
 
-export function recordOf(pod: PodFact, epoch: number, reason: Reason, replid: string, since: string): MasterRecord {
+export function recordOf(pod: PodFact, epoch: number, reason: string, replid: string, since: string): MasterRecord {
   return {
     pod: pod.name,
     uid: pod.uid,
@@ -72,9 +72,10 @@ export async function writeRoute(
       return refused(`the Service records epoch ${before.epoch} by now`);
     // The other handler, or we ourselves a moment ago, before our watch told: its reason and time stay.
     if (attempt > 0 && leadsTo(service, pod, epoch)) return DONE;
-    // A repaired selector or a newer epoch is no new reign.
+    // A repaired selector, a newer epoch or a new history is no new reign: why and when it began stays.
     const same = before !== undefined && before.uid === pod.uid && before.reason !== CLAIMED;
-    const record = recordOf(pod, epoch, reason, replid, same ? before.since : new Date().toISOString());
+    const [why, since] = same ? [before.reason, before.since] : [reason, new Date().toISOString()];
+    const record = recordOf(pod, epoch, why, replid, since);
     const history =
       before === undefined || before.uid === pod.uid ? service.history : [before, ...service.history].slice(0, HISTORY_LENGTH);
     try {

@@ -27,6 +27,19 @@ export const adopt: Policy = ({ facts, truth, memory }): Step => {
       `${source.pod} (${source.address.ip}), which runs without redis-ha and may hold the data, does not answer${source.redis.state === "denied" ? ": another password than the group's; use redis-ha.io/auth: secret:<name>/<key> with its own, or none" : ""}`,
     );
   }
+  // Data that did not come from the plain pod: somebody removed the Service and with it the record. It is not copied over.
+  const plain = source.redis;
+  const own = redisUp(facts).filter(
+    ({ member, redis }) => !member.pod.orphan && hasOwnData(facts, redis) && !ofLine(redis, plain),
+  );
+  if (own.length > 0 && plain.keys === 0) return NOTHING;
+  if (own.length > 0) {
+    const pods = own.map(({ member, redis }) => `${member.pod.name} (${redis.keys} keys)`).join(", ");
+    return wait(
+      `both ${source.pod} (${plain.keys} keys), which runs without redis-ha, and ${pods} have data that the other does not come from; ` +
+        `choose one with: kubectl annotate service ${facts.masterService.name} redis-ha.io/promote=POD, or delete the others and their data`,
+    );
+  }
   // One that says master is the trace of an adoption that died half-way: the outsider still serves, so it copies again.
   const newcomer = redisUp(facts)
     .filter(({ member, redis }) => !redis.loading && !member.pod.terminating && !member.pod.orphan)
@@ -62,6 +75,10 @@ function abandoned(facts: GroupFacts, record: MasterRecord): boolean {
   const members = redisMembers(facts);
   return members.length > 0 && members.every(({ redis }) => redis?.state === "up" && !redis.loading && !hasOwnData(facts, redis));
 }
+
+/** Its data is that of `source`, or came from it: one of its replication histories is the source's. */
+const ofLine = (redis: RedisUp, source: RedisUp): boolean =>
+  source.replid !== "" && (redis.replid === source.replid || redis.replid2 === source.replid);
 
 /** It has keys, and not because it is copying them from an outsider. */
 export function hasOwnData({ outsiders }: Pick<GroupFacts, "outsiders">, redis: RedisUp): boolean {

@@ -15,6 +15,7 @@ beforeAll(async () => {
 /** Longer than down-after, Sentinel's start of an election and two of its attempts. */
 const TEMPTED_MS = 12_000;
 const AOF = ["--appendonly", "yes"];
+const BY_ANNOTATION = { REDIS_HA_PRIORITY: "70" };
 
 const priority = async (pod: Pod): Promise<string | undefined> => (await pod.config("replica-priority"))["replica-priority"];
 
@@ -37,7 +38,7 @@ test.concurrent.each([
       await bed.publish(pods);
       for (const pod of pods) {
         pod.startSentinel();
-        pod.startRedis([...AOF, ...(pod === full ? ["--replica-priority", "50"] : [])]);
+        pod.startRedis([...AOF, "--replica-priority", "50"], { env: pod === empty ? BY_ANNOTATION : {} });
       }
       for (const pod of pods) await pod.up();
       await master.call("replicaof", "no", "one");
@@ -48,8 +49,8 @@ test.concurrent.each([
         expect(await pod.callSentinel("sentinel", "set", GROUP, ...settings)).toEqual(["OK"]);
       }
       for (const pod of [full, empty]) await follows(pod, master);
-      await until("the user's priority", async () => (await priority(full)) === "50");
-      await until("the default priority", async () => (await priority(empty)) === "100" && (await priority(master)) === "100");
+      await until("the user's priority", async () => (await priority(full)) === "50" && (await priority(master)) === "50");
+      await until("the annotation's priority", async () => (await priority(empty)) === "70");
       for (const pod of pods) await until("all replicas known", async () => (await pod.monitored())["num-slaves"] === "2");
       for (let key = 0; key < 100; key++) await master.call("set", `key${key}`, "value");
       await master.call("wait", "2", "3000");

@@ -5,6 +5,7 @@ import type {
   GroupFacts,
   MasterRecord,
   MemberFact,
+  OutsiderFact,
   PodFact,
   RedisFact,
   SentinelFact,
@@ -151,6 +152,17 @@ function memberOf(name: string): fc.Arbitrary<MemberFact> {
   );
 }
 
+/** Its address may be one that a member follows. */
+const outsider: fc.Arbitrary<OutsiderFact> = fc.record({
+  pod: fc.constant("plain"),
+  uid: fc.constant("uid-plain"),
+  address: fc.record({ ip: fc.constantFrom("10.0.9.9", "10.0.9.7"), port: fc.constant(6379) }),
+  createdAt: fc.integer({ min: START - 100_000, max: START }),
+  terminating: rarely,
+  redis: redisOf("uid-plain").map((redis) => redis ?? { state: "unknown" as const, forMs: 0, last: undefined }),
+  open: fc.boolean(),
+});
+
 const record: fc.Arbitrary<MasterRecord> = fc
   .record({
     name: fc.constantFrom(...NAMES),
@@ -199,7 +211,8 @@ export const facts: fc.Arbitrary<GroupFacts> = fc.subarray(NAMES, { minLength: 1
       })
       .map((given) => ({ ...DEFAULTS, ...given })),
     members: fc.tuple(...names.map(memberOf)),
-    outsiders: fc.constant([]),
+    outsiders: fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.tuple(outsider) }),
+    outsidersUnread: rarely,
     outsiderSelector: fc.constant(undefined),
     proxiesFreeInMs: fc.constantFrom(0, 0, 700),
     masterService: fc.option(service, { nil: undefined, freq: 9 }),

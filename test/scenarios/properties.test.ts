@@ -82,6 +82,27 @@ describe("no facts whatsoever lead to a plan that", () => {
     });
   });
 
+  test("copies a plain pod's data over a member's own, or takes over from one that it does not follow", () => {
+    always((plan, given) => {
+      for (const action of plan.actions) {
+        const source = given.outsiders.map(({ address, redis }) => ({ address, redis }));
+        const at = (one: { ip: string; port: number }, other: { ip: string; port: number } | undefined) =>
+          one.ip === other?.ip && one.port === other.port;
+        if (action.kind === "copy") {
+          const target = given.members.find(({ pod }) => at(action.to, { ip: pod.ip ?? "", port: pod.port }));
+          const redis = up(target);
+          const from = source.find(({ address }) => at(address, action.from))?.redis;
+          if (redis === undefined || redis.keys === 0 || from?.state !== "up") continue;
+          const copying = redis.role === "replica" && source.some(({ address }) => at(address, redis.master));
+          expect(copying || [redis.replid, redis.replid2].includes(from.replid)).toBe(true);
+        }
+        if (action.kind === "adopt") {
+          expect(up(action.member)).toMatchObject({ role: "replica", linkUp: true, master: action.outsider.address });
+        }
+      }
+    });
+  });
+
   test("recovers or bootstraps while somebody is loading its data", () => {
     always((plan, given) => {
       const chooses = plan.actions.some(

@@ -1,0 +1,67 @@
+/** What a person finds who only runs `kubectl describe service cache-master` after a bad day; and that what was deleted by hand is there again. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { PATH } from "../../kube/paths.ts";
+import type { NetworkPolicy, Secret } from "../../kube/types.ts";
+import { ANNOTATION, networkPolicyName, SECRET_KEY, secretName } from "../../model/names.ts";
+import { REASON, type Reason } from "../../model/reasons.ts";
+import { EXAMPLES, signal } from "./lib/bed.ts";
+import { eventsOf } from "./lib/events.ts";
+import { underFault } from "./lib/fault.ts";
+import { test } from "./lib/scenario.ts";
+import { say, waitUntil } from "./lib/wait.ts";
+
+const EXPECTED = { replicas: 2, sentinels: 3 };
+const WHOLE_MS = 90_000;
+/** The handlers look every half minute. */
+const RESTORED_MS = 60_000;
+/** A start, a failover and a total outage: more lines than this nobody reads. */
+const MOST_EVENTS = 40;
+const STORY: readonly Reason[] = [
+  REASON.ServiceCreated,
+  REASON.Bootstrapped,
+  REASON.MasterRouted,
+  REASON.FailedOver,
+  REASON.SecretRestored,
+  REASON.Recovered,
+];
+
+test("a start, a failover, a deleted Secret and the loss of all pods: the Events of the master Service tell it", { timeout: 300_000 }, async ({
+  bed,
+  space,
+}) => {
+  const group = space.group();
+  const key = `${ANNOTATION.cluster}: cache`;
+  const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
+  expect(yaml).toContain(key);
+  await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.networkPolicy}: namespace`) });
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+  const policy = await bed.kube.get<NetworkPolicy>(PATH.networkPolicies(space.namespace, networkPolicyName("cache")));
+  expect(policy.spec?.ingress).toHaveLength(2);
+
+  const password = await group.password();
+  await bed.kubectl(["-n", space.namespace, "delete", "secret", secretName("cache")]);
+  await space.client.startWriters(await group.throughService());
+  await underFault(group, "kill -9", EXPECTED, async (pod) => await signal(bed, space.namespace, pod, "redis", "SIGKILL"));
+  await space.client.stopWriters();
+  await waitUntil("the Secret to be back", RESTORED_MS, async () => {
+    const secret = await bed.kube.get<Secret>(PATH.secrets(space.namespace, secretName("cache")));
+    expect(Buffer.from(secret.data?.[SECRET_KEY] ?? "", "base64").toString()).toBe(password);
+  });
+  // New pods start with it.
+  const before = new Set((await group.pods()).map(({ metadata }) => metadata?.name));
+  await bed.kubectl(["-n", space.namespace, "delete", "pods", "-l", "app=cache", "--wait=false", "--grace-period=1"]);
+  await waitUntil("a whole group of new pods", WHOLE_MS, async () => {
+    await group.whole(EXPECTED);
+    if ((await group.pods()).some(({ metadata }) => before.has(metadata?.name))) throw new Error("old pods are still there");
+  });
+
+  const events = await eventsOf(bed, space.namespace, "Service", "cache-master");
+  for (const { reason, type, count, message } of events) say(`${type} ${reason} ×${count}: ${message}`);
+  const told = new Set(events.map(({ reason }) => reason));
+  for (const reason of STORY) expect(told, reason).toContain(reason);
+  expect(events.length).toBeLessThan(MOST_EVENTS);
+  const { stdout } = await bed.kubectl(["-n", space.namespace, "describe", "service", "cache-master"]);
+  for (const reason of STORY) expect(stdout).toContain(reason);
+});
