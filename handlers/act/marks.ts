@@ -37,7 +37,9 @@ export async function markPod(context: ActContext, action: MarkPodAction): Promi
       type: IN_SYNC_GATE,
       status: inSync ? "True" : "False",
       reason: inSync ? "InSync" : "NotInSync",
-      message: inSync ? "master, or a replica whose link is up and that has caught up" : "its data is not yet that of the master",
+      message: inSync
+        ? "master, or a replica whose link is up and that has caught up; or waiting, with a volume, for a volume that may hold fresher data"
+        : "its data is not yet that of the master",
       lastTransitionTime: new Date().toISOString(),
     };
     // Strategic merge: conditions are merged by type, so the kubelet's own are left alone.

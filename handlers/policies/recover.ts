@@ -1,5 +1,6 @@
 /** All down and back: nobody is master, no election can choose. The freshest data wins, or the group waits and says for what (law 5). */
 import type { MasterRecord } from "../../model/facts.ts";
+import type { Action } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { grounds, isLastMaster, rankByData } from "./freshness.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
@@ -70,7 +71,7 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
         : withVolume.map(({ pod }) => `${pod.volume === undefined ? "" : `volume ${pod.volume} of `}pod ${pod.name}`).join(", ");
       const left = Math.round((facts.settings.recoveryWaitMs - lostFor) / 1000);
       return {
-        actions: [],
+        actions: up.flatMap(readyWhileWaiting),
         notices: [
           {
             reason: REASON.WaitingForLastMaster,
@@ -127,6 +128,16 @@ function lastMasterMayLive({ facts, truth }: Context, record: MasterRecord): boo
     if (member.redis === undefined) return member.pod.ip !== undefined;
     return member.redis.state !== "up" && member.redis.state !== "refused";
   });
+}
+
+/**
+ * A StatefulSet that starts one pod after the other waits until each is Ready, and the one with the data may be the last. So those that are up count as
+ * Ready while the group waits for others. Only with a volume: without one a roll-out that goes on could delete the only copy of the data.
+ */
+function readyWhileWaiting({ member }: RedisMember): Action[] {
+  const { pod } = member;
+  if (!pod.hasGate || pod.inSync === true || pod.volume === undefined || pod.terminating) return [];
+  return [{ kind: "mark-pod", pod, role: undefined, inSync: true }];
 }
 
 function waitFor(message: string): Step {

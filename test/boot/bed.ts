@@ -248,6 +248,19 @@ export class Pod {
     return found;
   }
 
+  /** Waits until this pod's sentinel has heard (INFO, every 10 s) that all replicas have followed a master and may be elected. */
+  async seesElectable(): Promise<void> {
+    const priorities = async (): Promise<string[]> => {
+      const lines = await this.callSentinel("sentinel", "replicas", GROUP);
+      return lines.filter((_, at) => lines[at - 1] === "slave-priority");
+    };
+    const all = async (): Promise<boolean> => {
+      const seen = await priorities();
+      return seen.length > 0 && !seen.includes("0");
+    };
+    await until("electable replicas", all, 25_000);
+  }
+
   /** Does the stopped process that keeps the waiting server quiet exist? */
   async nobodyListens(): Promise<boolean> {
     const hex = this.ip

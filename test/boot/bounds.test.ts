@@ -154,14 +154,7 @@ test("preStop fences a master that was not told that another one was chosen", as
   for (const pod of [master, replica])
     await until("the sentinels to know each other", async () => (await pod.monitored())["num-other-sentinels"] === "1");
   await until("the replica to be known", async () => (await replica.monitored())["num-slaves"] === "1");
-  await until(
-    "the replica to be electable",
-    async () => {
-      const seen = await replica.callSentinel("sentinel", "replicas", GROUP);
-      return seen[seen.indexOf("slave-priority") + 1] === "100";
-    },
-    25_000,
-  );
+  await replica.seesElectable();
   expect(await replica.callSentinel("sentinel", "failover", GROUP)).toEqual(["OK"]);
   await until("the new master", async () => (await replica.monitored()).ip === replica.ip);
   expect(await master.role()).toBe("master");

@@ -124,6 +124,7 @@ test.concurrent.each([
           const known = await pod.monitored();
           return known["num-other-sentinels"] === "2" && known["num-slaves"] === "2";
         });
+      await first.seesElectable();
       expect(await first.callSentinel("sentinel", "failover", GROUP)).toEqual(["OK"]);
       await until("the failover everywhere", async () => {
         const all = await Promise.all(pods.map((pod) => pod.monitored()));

@@ -27,10 +27,9 @@ const STORY: readonly Reason[] = [
   REASON.Recovered,
 ];
 
-test("a start, a failover, a deleted Secret and the loss of all pods: the Events of the master Service tell it", { timeout: 300_000 }, async ({
-  bed,
-  space,
-}) => {
+test("a start, a failover, a deleted Secret and the loss of all pods: the Events of the master Service tell it", {
+  timeout: 300_000,
+}, async ({ bed, space }) => {
   const group = space.group();
   const key = `${ANNOTATION.cluster}: cache`;
   const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");

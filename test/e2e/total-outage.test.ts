@@ -175,6 +175,27 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     await nothingLost(group);
   });
 
+  test("one pod after the other: the last master is made last, and the group waits for it", { timeout: TEST_MS }, async ({
+    bed,
+    space,
+  }) => {
+    const group = space.group("store");
+    await space.apply({ yaml: manifest(true, {}).replace("Parallel", "OrderedReady") });
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+    const last = "store-2";
+    await bed.kubectl(["-n", space.namespace, "annotate", "service", "store-master", `${REQUEST.handover}=${last}`]);
+    await waitUntil(`${last} to be master`, 30_000, async () => expect((await group.master()).name).toBe(last));
+    await seed(group, "old", KEYS, "kept", 2);
+    await bed.kubectl(["-n", space.namespace, "delete", "pods", "store-0", "store-1", last, "--wait=false", "--grace-period=1"]);
+    await waitUntil("the group to say what it waits for", 60_000, async () => {
+      const { message } = await eventOf(bed, space.namespace, "Service", "store-master", REASON.WaitingForLastMaster);
+      expect(message).toContain(last);
+    });
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+    expect((await group.master()).name).toBe(last);
+    expect(await countOf(group, "old", KEYS, "kept")).toBe(KEYS);
+  });
+
   test("recovery: manual halts and says how to go on; a person's word is done", { timeout: TEST_MS }, async ({ bed, space }) => {
     const group = space.group("store");
     await space.apply({ yaml: manifest(true, { recovery: "manual" }) });
