@@ -1,12 +1,15 @@
 import { defineConfig } from "vitest/config";
 import { RightsLast } from "./test/e2e/lib/last.ts";
 
+/** Thousands of simulated groups: a stage of its own, as it takes all processors. */
+const SEEDS = "test/simulation/seeds.test.ts";
+
 /** Tests that start the real server as a process and take minutes. */
 const PROCESSES = "test/unit/**/process.test.ts";
 
 /**
  * The test projects; `npm test` runs them in this order (scripts/test.ts). One alone: `npx vitest run --project unit`.
- * unit: seconds, nothing beyond this machine's loopback. process: the server under load. boot: the scripts with real servers. protocol: the sentinels' own. cluster: everything, on real Kubernetes.
+ * unit: seconds, nothing beyond this machine's loopback. simulation: the handlers in simulated time. process: the server under load. page: the page in a real Chromium. boot: the scripts with real servers. protocol: the sentinels' own. cluster: everything, on real Kubernetes.
  */
 export default defineConfig({
   test: {
@@ -18,8 +21,14 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/{unit,scenarios,simulation,cluster}/**/*.test.ts"],
-          exclude: [PROCESSES],
+          exclude: [PROCESSES, SEEDS],
           testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: "simulation",
+          include: [SEEDS],
         },
       },
       {
@@ -27,6 +36,16 @@ export default defineConfig({
           name: "process",
           include: [PROCESSES],
           fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: "page",
+          include: ["test/page/**/*.test.ts"],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          // The first time on a machine Chromium is installed.
+          hookTimeout: 300_000,
         },
       },
       "test/boot/vitest.config.ts",

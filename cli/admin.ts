@@ -23,6 +23,7 @@ export function createAdmin({ metrics, notReady, page }: AdminOptions): FastifyI
   });
   app.get("/metrics", async (_request, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()));
   app.get("/groups", (_request, reply) => reply.send(page.groups()));
+  app.get("/timelines", (_request, reply) => reply.send(page.groups().map(({ group, timelines }) => ({ ...group, timelines }))));
   servePage(app, page);
   return app;
 }

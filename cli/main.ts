@@ -1,23 +1,15 @@
 #!/usr/bin/env node
-/** The one program: the server, and the command line tool. Subcommands load what they need only when they run. */
+/** The one program: the server, and the command line tool. The server's process never loads the code of the commands for people. */
 
-import { Command } from "commander";
-import { serveCommand } from "./serve-command.ts";
-import { VERSION } from "./version.ts";
-
-const program = new Command("redis-ha")
-  .description("Annotate a plain Deployment of Redis or Valkey, and it becomes a highly available group.")
-  .version(VERSION, "-v, --version", "print the version")
-  .showHelpAfterError("(redis-ha --help tells more)")
-  .addCommand(serveCommand());
-
-program
-  .command("version")
-  .description("print the version")
-  .action(() => console.log(VERSION));
+import { createProgram } from "./program.ts";
 
 // No top-level await: the bundle is CommonJS (scripts/bundle.ts).
-program.parseAsync().catch((error: unknown) => {
+async function main(): Promise<void> {
+  const forPeople = process.argv[2] === "serve" ? [] : (await import("./people.ts")).peopleCommands();
+  await createProgram(forPeople).parseAsync();
+}
+
+main().catch((error: unknown) => {
   console.error(error);
   process.exitCode = 1;
 });

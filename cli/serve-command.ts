@@ -2,6 +2,7 @@
 
 import { Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_CERT_CONFIG } from "../certs/plan.ts";
+import { ADMIN_PORT, SYSTEM_NAMESPACE, WEBHOOK_CONFIGURATION } from "../model/names.ts";
 import type { LogLevel } from "../report/log.ts";
 import { type InjectFlags, injectOptions } from "../webhook/config.ts";
 
@@ -37,13 +38,13 @@ export function serveCommand(): Command {
     .addOption(
       new Option("--namespace <name>", "where redis-ha itself lives: its Secret and its Lease")
         .env("POD_NAMESPACE")
-        .default("redis-ha-system"),
+        .default(SYSTEM_NAMESPACE),
     )
     .addOption(new Option("--watch-namespace <name>", "look after groups of this namespace only").env("REDIS_HA_WATCH_NAMESPACE"))
     // No variables for ports: Kubernetes itself sets REDIS_HA_WEBHOOK_PORT where a Service has that name, and to an address.
     .addOption(
       new Option("--admin-port <port>", "plain HTTP: the page, /healthz /readyz /metrics /groups")
-        .default(8080)
+        .default(ADMIN_PORT)
         .argParser(wholeNumber),
     )
     .addOption(new Option("--webhook-port <port>", "HTTPS, for the API server").default(8443).argParser(wholeNumber))
@@ -73,7 +74,7 @@ export function serveCommand(): Command {
     .addOption(
       new Option("--configuration-name <name>", "of our MutatingWebhookConfiguration")
         .env("REDIS_HA_CONFIGURATION_NAME")
-        .default("redis-ha"),
+        .default(WEBHOOK_CONFIGURATION),
     )
     .addOption(
       new Option("--client-ca <file>", "answer only callers with a client certificate of this CA (the API server's)").env(

@@ -5,6 +5,8 @@ import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { watchCertificates } from "../certs/directory.ts";
 import { type CertificateKeeper, keepCertificates, type ServingPair } from "../certs/keeper.ts";
+import type { GroupView } from "../handlers/group.ts";
+import { registerGroupMetrics } from "../handlers/group-metrics.ts";
 import { type Handlers, startHandlers } from "../handlers/manager.ts";
 import { connectKube, type Kube } from "../kube/client.ts";
 import { createEventRecorder } from "../kube/events.ts";
@@ -51,6 +53,8 @@ export async function serve(flags: ServeFlags, { log, metrics, kube = connect(fl
     if (flags.webhook && !parts.certified?.keeper.ready()) return "no valid certificate that the API server was told to trust";
     return flags.webhook || !flags.handlers || parts.handlers ? undefined : "the handlers have not started";
   };
+  const groups = (): GroupView[] => parts.handlers?.groups() ?? [];
+  registerGroupMetrics(metrics.registry, groups);
   const startedAt = Date.now();
   const replica = (): Replica => {
     const leader = podOfIdentity(parts.handlers?.leader());
@@ -63,7 +67,7 @@ export async function serve(flags: ServeFlags, { log, metrics, kube = connect(fl
       handlers: parts.handlers !== undefined,
     };
   };
-  const admin = createAdmin({ metrics, notReady, page: { replica, groups: () => parts.handlers?.groups() ?? [], news } });
+  const admin = createAdmin({ metrics, notReady, page: { replica, groups, news } });
   await listen(admin, flags.adminPort);
   metrics.buildInfo.set({ version: VERSION }, 1);
   log.info({ version: VERSION, identity, webhook: flags.webhook, handlers: flags.handlers }, "starting");

@@ -6,7 +6,7 @@ import type { GroupFacts, MemberFact, PodFact, ServiceFact } from "../model/fact
 import { masterName } from "../model/names.ts";
 import type { Memory, Plan } from "../model/plan.ts";
 import type { GroupSettings } from "../model/settings.ts";
-import type { Timeline } from "./act/timeline.ts";
+import { mergeTimelines, type Timeline } from "../model/timeline.ts";
 import { CarryOut } from "./group/carry-out.ts";
 import { GroupObjects } from "./group/objects.ts";
 import { Outsiders } from "./group/outsiders.ts";
@@ -24,7 +24,6 @@ const BACKSTOP_MS = 1000;
 const BUSY_MS = 20;
 /** A planned hand-over that waits for the proxies looks again after this time at most, ms. */
 const HANDOVER_MS = 200;
-const TIMELINES = 20;
 
 export class Group {
   readonly #options: GroupOptions;
@@ -34,7 +33,7 @@ export class Group {
   readonly #objects: GroupObjects;
   readonly #outsiders: Outsiders;
   readonly #carryOut: CarryOut;
-  readonly #timelines: Timeline[] = [];
+  #timelines: readonly Timeline[] = [];
   #memory: Memory;
   #facts: GroupFacts | undefined;
   #plan: Plan | undefined;
@@ -78,7 +77,8 @@ export class Group {
   }
 
   view(): GroupView {
-    return { group: this.#options.group, plan: this.#plan, facts: this.#facts, timelines: this.#timelines };
+    const { group, source } = this.#options;
+    return { group, plan: this.#plan, facts: this.#facts, timelines: mergeTimelines(this.#timelines, source.timelines()) };
   }
 
   stop(): void {
@@ -135,7 +135,7 @@ export class Group {
     this.#memory = plan.memory;
     this.#voice.tell(plan.notices);
     const acting = performance.now();
-    const { again, memory } = await this.#carryOut.run(plan.actions, facts);
+    const { again, memory } = await this.#carryOut.run(plan.actions, facts, plan.memory);
     this.#memory = { ...this.#memory, ...memory };
     if (again) this.#wanted = true;
     metrics.loopSeconds.observe({ phase: "observe" }, (decided - observed) / 1000);
@@ -186,8 +186,7 @@ export class Group {
 
   #record(timeline: Timeline): void {
     const { metrics } = this.#options;
-    this.#timelines.unshift(timeline);
-    this.#timelines.length = Math.min(this.#timelines.length, TIMELINES);
+    this.#timelines = mergeTimelines([timeline], this.#timelines);
     for (const { step, ms } of timeline.steps) metrics.failoverSeconds.observe({ step, cause: timeline.kind }, ms / 1000);
   }
 }

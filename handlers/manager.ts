@@ -5,9 +5,10 @@ import { PATH } from "../kube/paths.ts";
 import type { EndpointSlice, Node, ObjectRef, Pod, Service } from "../kube/types.ts";
 import { watchObjects } from "../kube/watch.ts";
 import type { PodFact } from "../model/facts.ts";
-import { LABEL, masterServiceName } from "../model/names.ts";
+import { LABEL, LEASE, MARK, masterServiceName } from "../model/names.ts";
 import { REASON } from "../model/reasons.ts";
 import type { GroupSettings } from "../model/settings.ts";
+import { unpackTimelines } from "../model/timeline.ts";
 import type { Logger } from "../report/log.ts";
 import type { Metrics } from "../report/metrics.ts";
 import type { Reporter } from "../report/report.ts";
@@ -42,7 +43,6 @@ export interface Handlers {
   stop(): Promise<void>;
 }
 
-const LEASE = "redis-ha-handlers";
 /** A group without pods is kept for so long, ms: a Deployment that is replaced, or scaled to nothing and back. */
 const EMPTY_MS = 600_000;
 
@@ -171,6 +171,9 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
       endpoints,
       proxiesFreeInMs: () => proxies.freeInMs(),
       masterServiceName: master,
+      // Asked for by people, also of a group that has no pod any more.
+      timelines: () =>
+        unpackTimelines(lastSettings === undefined ? undefined : service(master())?.metadata?.annotations?.[MARK.timelines]),
       masterService: (name) => {
         const found = service(name);
         return found === undefined ? undefined : serviceFact(found);

@@ -35,6 +35,7 @@ interface User {
 interface Context {
   cluster?: string;
   user?: string;
+  namespace?: string;
 }
 
 interface KubeconfigFile {
@@ -66,6 +67,17 @@ export function kubeconfigAccess(files: readonly string[], contextName?: string)
     load: () =>
       credentials(cluster.value.cluster, dirname(cluster.file), user?.value.user ?? {}, dirname(user?.file ?? "."), server),
   };
+}
+
+/** The namespace that the context chooses; undefined where it says none, or where the files cannot be read (the access then says why). */
+export function kubeconfigNamespace(files: readonly string[], contextName?: string): string | undefined {
+  try {
+    const parsed = files.map((file) => ({ file, config: (parse(readFileSync(file, "utf8")) ?? {}) as KubeconfigFile }));
+    const wanted = contextName ?? parsed.find(({ config }) => config["current-context"])?.config["current-context"];
+    return wanted === undefined ? undefined : find(parsed, "contexts", wanted).value.context.namespace;
+  } catch {
+    return undefined;
+  }
 }
 
 type Parsed = readonly { file: string; config: KubeconfigFile }[];

@@ -70,6 +70,8 @@ export function electLeader(options: LeaderOptions): Leadership {
   let sighting: Sighting = { lease: undefined, seenAt: performance.now() };
   let known = false;
   let held = false;
+  /** By our own clock, ms (monotonic). After a pause of the whole process a caller may ask before any timer has fired. */
+  let heldUntil = 0;
   let expiry: NodeJS.Timeout | undefined;
   let wake = Promise.withResolvers<void>();
 
@@ -85,8 +87,8 @@ export function electLeader(options: LeaderOptions): Leadership {
 
   function gain(sentAt: number): void {
     clearTimeout(expiry);
-    if (!stopping.signal.aborted)
-      expiry = setTimeout(() => lose("not renewed in time"), sentAt + leaseMs - marginMs - performance.now());
+    heldUntil = sentAt + leaseMs - marginMs;
+    if (!stopping.signal.aborted) expiry = setTimeout(() => lose("not renewed in time"), heldUntil - performance.now());
     if (held || stopping.signal.aborted) return;
     held = true;
     log.info({ identity }, "holding the lease");
@@ -183,7 +185,7 @@ export function electLeader(options: LeaderOptions): Leadership {
 
   return {
     get held() {
-      return held;
+      return held && performance.now() < heldUntil;
     },
     get holder() {
       return sighting.lease?.spec?.holderIdentity || undefined;

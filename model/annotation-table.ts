@@ -29,6 +29,9 @@ export const DOWN_AFTER_DEFAULT_MS = 5_000;
 export const FAILOVER_TIMEOUT_DEFAULT_MS = 10_000;
 export const FAILOVER_TIMEOUT_FLOOR_MS = 1_000;
 export const MAX_LAG_DEFAULT_S = 10;
+/** The shortest lag that Redis can check; replicas report once a second (ADR 0030). */
+export const MAX_LAG_REPLICATED_S = 1;
+export const MIN_REPLICAS_REPLICATED = 1;
 export const RECOVERY_WAIT_DEFAULT_MS = 120_000;
 export const CLUSTER_NAME_LENGTH = 40;
 
@@ -90,11 +93,19 @@ export const TABLE = {
     defaultText: "all replicas at once",
     description: "How many replicas may load the new master's data at the same time after a failover.",
   },
+  durability: {
+    key: ANNOTATION.durability,
+    parse: oneOf("asynchronous", "replicated"),
+    allowed: "asynchronous or replicated",
+    defaultText: "asynchronous",
+    description:
+      "replicated: without a replica that reported within the last second the master takes no writes, whatever the group's size (docs/durability.md).",
+  },
   minReplicasToWrite: {
     key: ANNOTATION.minReplicasToWrite,
     parse: wholeNumber(0, 1_000),
     allowed: "a whole number from 0 to 1000",
-    defaultText: "1 when the group has at least 2 replicas, else 0",
+    defaultText: "1 when the group has at least 2 replicas, or durability is replicated; else 0",
     description:
       "How many replicas must be attached for the master to take writes: bounds what a master that was cut off can lose.",
   },
@@ -103,7 +114,7 @@ export const TABLE = {
     parse: wholeSeconds,
     // A bare number is seconds here, unlike the others, because redis.conf has a setting of the very same name in seconds.
     allowed: "whole seconds, such as 10s, or a bare number of seconds as in redis.conf; at least 1s",
-    defaultText: `${MAX_LAG_DEFAULT_S}s`,
+    defaultText: `${MAX_LAG_DEFAULT_S}s; ${MAX_LAG_REPLICATED_S}s when durability is replicated`,
     description: "A replica that was silent for longer does not count for min-replicas-to-write.",
   },
   container: {

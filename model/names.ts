@@ -15,6 +15,7 @@ export const ANNOTATION = {
   downAfter: `${PREFIX}down-after`,
   failoverTimeout: `${PREFIX}failover-timeout`,
   parallelSyncs: `${PREFIX}parallel-syncs`,
+  durability: `${PREFIX}durability`,
   minReplicasToWrite: `${PREFIX}min-replicas-to-write`,
   minReplicasMaxLag: `${PREFIX}min-replicas-max-lag`,
   container: `${PREFIX}container`,
@@ -44,6 +45,8 @@ export const MARK = {
   master: `${PREFIX}master`,
   /** On the master Service, by the handlers: JSON MasterRecord[], newest first, at most 20. */
   history: `${PREFIX}history`,
+  /** On the master Service, by the handlers: the last changes of master step by step, newest first (model/timeline.ts). */
+  timelines: `${PREFIX}timelines`,
   /** On the master Service: why the group is halted, absent when it is not. */
   halted: `${PREFIX}halted`,
   /** On a Service that was taken over (`master-service`): the selector that it had, as JSON. */
@@ -73,6 +76,17 @@ export const LABEL = {
 } as const;
 
 export const MANAGED_BY = "redis-ha";
+
+/** Where redis-ha itself is installed, unless somebody chose another place. */
+export const SYSTEM_NAMESPACE = "redis-ha-system";
+/** The labels of redis-ha's own pods. */
+export const SERVER_LABELS = { "app.kubernetes.io/name": "redis-ha", "app.kubernetes.io/component": "server" } as const;
+/** Of the handlers: who holds it acts. */
+export const LEASE = "redis-ha-handlers";
+/** Our MutatingWebhookConfiguration. */
+export const WEBHOOK_CONFIGURATION = "redis-ha";
+/** Plain HTTP of redis-ha's own pods: probes, metrics, and what the handlers know. */
+export const ADMIN_PORT = 8080;
 
 /** The readiness gate that says: master, or a replica whose link is up and that has caught up. */
 export const IN_SYNC_GATE = `${PREFIX}in-sync`;

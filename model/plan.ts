@@ -13,6 +13,8 @@ export interface RouteAction {
   readonly recordOnly: boolean;
   /** the address that the Service led to before, whose connections are cut once routing has moved */
   readonly previous: Address | undefined;
+  /** since when there was no master, ms since 1970: where the timeline begins; absent: with the act */
+  readonly since?: number;
 }
 
 /** Claims the right to make the first master, by a conditional write on the master Service. */
@@ -44,6 +46,10 @@ export interface PromoteAction {
   /** the other replicas, to be pointed to the new master */
   readonly others: readonly MemberFact[];
   readonly sentinels: readonly MemberFact[];
+  /** the sentinels are told by REMOVE and MONITOR, all at once, instead of by hello */
+  readonly byMonitor?: boolean;
+  /** since when there is no master, ms since 1970: where the timeline begins; absent: with the act */
+  readonly since?: number;
   readonly reason: Reason;
   readonly message: string;
 }
@@ -52,12 +58,17 @@ export interface PromoteAction {
 export interface SentinelFailoverAction {
   readonly kind: "sentinel-failover";
   readonly sentinel: MemberFact;
+  /** the other sentinels, which are asked to vote for that one first; empty with `promotion: sentinel` */
+  readonly voters: readonly MemberFact[];
+  readonly epoch: number;
   readonly message: string;
 }
 
 /** Planned: pause, wait for equal offsets, promote, tell, route, fence. */
 export interface HandoverAction {
   readonly kind: "handover";
+  /** votes and hello by us, or SENTINEL FAILOVER on the first of `sentinels`, which may then choose any of `candidates` */
+  readonly by: "votes" | "sentinel";
   readonly from: MemberFact;
   readonly candidates: readonly MemberFact[];
   readonly others: readonly MemberFact[];
@@ -191,6 +202,14 @@ export interface UnpauseAction {
   readonly member: MemberFact;
 }
 
+/** Cuts the clients of a former master once the Service leads to the new one. */
+export interface CutAction {
+  readonly kind: "cut";
+  readonly previous: Address;
+  readonly master: Address;
+  readonly message: string;
+}
+
 export type Action =
   | RouteAction
   | ClaimAction
@@ -212,7 +231,8 @@ export type Action =
   | RestartSentinelAction
   | MarkPodAction
   | MarkServiceAction
-  | UnpauseAction;
+  | UnpauseAction
+  | CutAction;
 
 /** Something to be told to people: one Event, one log line, one metric. Told once per change of (reason, message). */
 export interface Notice {
@@ -254,10 +274,12 @@ export interface Memory {
   readonly slotsGiven: ReadonlyMap<string, { readonly slot: number; readonly at: number }>;
   /** the master before the present one */
   readonly previous: Address | undefined;
-  /** the leadership (leadingSince) in which a possible pause of a predecessor was lifted */
-  readonly unpausedFor: number | undefined;
+  /** the leadership (leadingSince) in which what a predecessor may have left half done was finished */
+  readonly inheritedFor: number | undefined;
   /** a promotion that was refused is not tried again before this time */
   readonly promoteNotBefore: number;
+  /** how often a failover was tried without a new master since there was one */
+  readonly promotionsTried: number;
 }
 
 export interface Plan {

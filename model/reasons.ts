@@ -78,6 +78,17 @@ export const HALTED: ReadonlySet<Reason> = new Set<Reason>([
   REASON.HaltedSecretMissing,
 ]);
 
+/** Reasons that say that another pod has become master. */
+export const MASTER_CHANGED: ReadonlySet<Reason> = new Set<Reason>([
+  REASON.Bootstrapped,
+  REASON.Recovered,
+  REASON.PromotedByPerson,
+  REASON.Adopted,
+  REASON.FailedOver,
+  REASON.FailoverBySentinel,
+  REASON.HandedOver,
+]);
+
 /** Reasons whose Event is of type Warning. */
 export const WARNING: ReadonlySet<Reason> = new Set<Reason>([
   ...HALTED,

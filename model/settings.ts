@@ -5,6 +5,8 @@ import {
   DOWN_AFTER_DEFAULT_MS,
   FAILOVER_TIMEOUT_DEFAULT_MS,
   MAX_LAG_DEFAULT_S,
+  MAX_LAG_REPLICATED_S,
+  MIN_REPLICAS_REPLICATED,
   RECOVERY_WAIT_DEFAULT_MS,
   type Role,
   TABLE,
@@ -74,6 +76,7 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
   }
   const role = read(TABLE.role) ?? "auto";
   const sentinel = read(TABLE.sentinel) ?? (role === "auto" ? "sidecar" : "none");
+  const replicated = read(TABLE.durability) === "replicated";
   const settings: GroupSettings = {
     cluster: read(TABLE.cluster) ?? "",
     role,
@@ -82,8 +85,8 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
     downAfterMs: read(TABLE.downAfter) ?? DOWN_AFTER_DEFAULT_MS,
     failoverTimeoutMs: read(TABLE.failoverTimeout) ?? FAILOVER_TIMEOUT_DEFAULT_MS,
     ...optional("parallelSyncs", read(TABLE.parallelSyncs)),
-    ...optional("minReplicasToWrite", read(TABLE.minReplicasToWrite)),
-    minReplicasMaxLagS: read(TABLE.minReplicasMaxLag) ?? MAX_LAG_DEFAULT_S,
+    ...optional("minReplicasToWrite", read(TABLE.minReplicasToWrite) ?? (replicated ? MIN_REPLICAS_REPLICATED : undefined)),
+    minReplicasMaxLagS: read(TABLE.minReplicasMaxLag) ?? (replicated ? MAX_LAG_REPLICATED_S : MAX_LAG_DEFAULT_S),
     ...optional("container", read(TABLE.container)),
     port: read(TABLE.port) ?? REDIS_PORT,
     auth: read<Auth>(TABLE.auth) ?? { kind: "generated" },
@@ -120,7 +123,13 @@ function checkTogether(settings: GroupSettings, given: ReadonlyMap<string, strin
       `${ANNOTATION.failoverTimeout}: a failed failover is only tried again after ${(settings.failoverTimeoutMs * 2) / 1_000} s`,
     );
   }
-  if (settings.minReplicasMaxLagS < 2 && settings.minReplicasToWrite !== 0) {
+  const replicated = given.get(ANNOTATION.durability) === "replicated";
+  if (replicated && settings.minReplicasToWrite === 0) {
+    errors.push(
+      `${ANNOTATION.minReplicasToWrite}: "0" contradicts ${ANNOTATION.durability}: replicated; use at least 1, or remove one of the two`,
+    );
+  }
+  if (!replicated && settings.minReplicasMaxLagS < 2 && settings.minReplicasToWrite !== 0) {
     warnings.push(`${ANNOTATION.minReplicasMaxLag}: replicas report once a second; under 2s writes can be refused for no reason`);
   }
 }

@@ -25,12 +25,27 @@ function groupMetrics(registry: Registry) {
       labelNames: ["reason"] as const,
       registers,
     }),
-    /** step: detect, elect, promote, route, fence, total. cause: process, node, handover, sentinel, request. */
+    /**
+     * step: detected, paused, equal, voted, promoted, agreed, demoted, patched, endpoint, routed, cut, attached. cause: failover, handover, recovery, bootstrap, sentinel.
+     */
     failoverSeconds: new Histogram({
       name: "redis_ha_failover_seconds",
-      help: "How long each step of a change of master took.",
+      help: "Time from the beginning of a change of master (a failover: since there was none; a handover: since writes were paused) until each step was done.",
       labelNames: ["step", "cause"] as const,
       buckets: FAILOVER_BUCKETS,
+      registers,
+    }),
+    /** reason: of model/reasons.ts MASTER_CHANGED. */
+    masterChanges: new Counter({
+      name: "redis_ha_master_changes_total",
+      help: "Changes of master by group and reason (FailedOver, HandedOver, Recovered, …).",
+      labelNames: ["namespace", "group", "reason"] as const,
+      registers,
+    }),
+    lostBytes: new Counter({
+      name: "redis_ha_writes_lost_bytes_total",
+      help: "Replication stream that a former master took after another had become master, and that is gone: an estimate of lost writes.",
+      labelNames: ["namespace", "group"] as const,
       registers,
     }),
     groups: new Gauge({

@@ -2,7 +2,7 @@
 
 import type { EventRecorder } from "../kube/events.ts";
 import type { ObjectRef } from "../kube/types.ts";
-import { HALTED, type Reason, WARNING } from "../model/reasons.ts";
+import { HALTED, MASTER_CHANGED, REASON, type Reason, WARNING } from "../model/reasons.ts";
 import type { Logger } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
 
@@ -37,6 +37,12 @@ export function createReporter(options: {
       const { reason, message, namespace, cluster, involved = [], fields = {} } = occurrence;
       heard?.(occurrence);
       metrics.events.inc({ reason });
+      if (namespace !== undefined && cluster !== undefined) {
+        const labels = { namespace, group: cluster };
+        if (MASTER_CHANGED.has(reason)) metrics.masterChanges.inc({ ...labels, reason });
+        const { lostBytes } = fields;
+        if (reason === REASON.WritesLost && typeof lostBytes === "number") metrics.lostBytes.inc(labels, lostBytes);
+      }
       const line = {
         ...fields,
         reason,

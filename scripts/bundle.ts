@@ -1,7 +1,8 @@
 /** Bundles the server and command line tool into the one file that the image holds: dist/redis-ha.cjs (see docker/Dockerfile). */
-import { mkdir, stat } from "node:fs/promises";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
+import { manifestsInBundle } from "./manifests.ts";
 import { pageInBundle } from "./page.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -28,8 +29,9 @@ export async function bundle(): Promise<string> {
     legalComments: "none",
     keepNames: true,
     logLevel: "warning",
-    plugins: [pageInBundle],
+    plugins: [pageInBundle, manifestsInBundle],
   });
+  await chmod(out, 0o755);
   return out;
 }
 

@@ -32,8 +32,10 @@ const STAGES: Readonly<Record<string, Stage>> = {
     limitMinutes: 5,
     run: both(program(["typescript/bin/tsc", "--noEmit"]), program(["typescript/bin/tsc", "--noEmit", "-p", "page/browser"])),
   },
-  unit: { what: "unit tests, scenarios, simulation", limitMinutes: 10, run: vitest("unit", "default") },
+  unit: { what: "unit tests, scenarios", limitMinutes: 10, run: vitest("unit", "default") },
+  simulation: { what: "2,000 simulated groups with faults", limitMinutes: 15, run: vitest("simulation", "verbose") },
   process: { what: "the server as a process, under load", limitMinutes: 10, run: vitest("process", "verbose") },
+  page: { what: "the page in a real Chromium", limitMinutes: 10, run: vitest("page", "verbose") },
   boot: { what: "the boot scripts with real servers", limitMinutes: 20, run: vitest("boot", "verbose") },
   protocol: { what: "the sentinels' protocol, on every version", limitMinutes: 10, run: vitest("protocol", "verbose") },
   cluster: { what: "everything on a real Kubernetes cluster", limitMinutes: 60, run: vitest("cluster", "verbose") },
@@ -157,7 +159,7 @@ function chosen(): string[] {
   const { values } = parseArgs({ options: { only: { type: "string" }, help: { type: "boolean", short: "h" } } });
   if (values.help === true) {
     console.log(`npm test -- [--only ${names.join(",")}]`);
-    for (const name of names) console.log(`  ${name.padEnd(8)} ${STAGES[name]?.what}`);
+    for (const name of names) console.log(`  ${name.padEnd(10)} ${STAGES[name]?.what}`);
     process.exit(0);
   }
   const wanted = values.only === undefined ? names : values.only.split(",");
@@ -172,7 +174,7 @@ const notes: string[] = [];
 const wanted = chosen();
 for (const [name, stage] of Object.entries(STAGES)) {
   if (!wanted.includes(name)) {
-    summary.push(`${name.padEnd(8)} not run (--only)`);
+    summary.push(`${name.padEnd(10)} not run (--only)`);
     continue;
   }
   console.log(`\n== ${name}: ${stage.what}`);
@@ -182,7 +184,7 @@ for (const [name, stage] of Object.entries(STAGES)) {
     .catch((error: unknown): Result => ({ passed: 0, failed: 1, skipped: 0, notes: [`${name}: ${String(error)}`] }));
   const line = `${result.passed} passed, ${result.failed} failed${result.skipped > 0 ? `, ${result.skipped} skipped` : ""}`;
   console.log(`== ${name}: ${line} in ${seconds(performance.now() - began)}`);
-  summary.push(`${name.padEnd(8)} ${line} in ${seconds(performance.now() - began)}`);
+  summary.push(`${name.padEnd(10)} ${line} in ${seconds(performance.now() - began)}`);
   total.passed += result.passed;
   total.failed += result.failed;
   total.skipped += result.skipped;

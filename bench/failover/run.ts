@@ -75,7 +75,8 @@ function gapOf(
   return { gapMs, gapFromMs, gapToMs: Math.round(gapFromMs + gapMs), stallMs, errors, firstErrors };
 }
 
-function stepsSince(faultAt: number, timeline: Timeline | undefined): Timeline["steps"] {
+/** The steps of a timeline, ms since the fault was made. */
+export function stepsSince(faultAt: number, timeline: Timeline | undefined): Timeline["steps"] {
   if (timeline === undefined) return [];
   const begun = Date.parse(timeline.startedAt) - faultAt;
   return [

@@ -1,6 +1,6 @@
 /**
  * npm run matrix -- [--only kill9,oom,…] [--runs 1] [--image redis:7|redis:8|valkey:8|valkey:9] [--json FILE] [--append] [--cluster matrix] [--keep]
- * Every fault on the real cluster, each followed by the question whether the three invariants held. `--list` names them.
+ * Every fault on the real cluster, each followed by the question whether the three invariants held. `--list` names them, `--explain` tells the whole story of each run.
  * `--table FILE`: no run; the table of the results in --json, written between the markers of FILE.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -34,6 +34,7 @@ const { values } = parseArgs({
     list: { type: "boolean", default: false },
     cluster: { type: "string", default: "matrix" },
     keep: { type: "boolean", default: false },
+    explain: { type: "boolean", default: false },
   },
 });
 
@@ -87,7 +88,7 @@ async function attempt(name: string, fault: MatrixFault, run: number): Promise<v
     results.samples.push(sample);
     say(text(sample));
     const broken = !(sample.inv1 && sample.inv2 && sample.inv3);
-    if (broken) await site.explain();
+    if (broken || values.explain) await site.explain();
   } catch (error) {
     results.failures.push({ fault: name, error: messageOf(error) });
     say(`${name} ${run + 1}: FAILED: ${messageOf(error)}`);
@@ -124,7 +125,7 @@ function text(one: MatrixSample): string {
   const stall = one.stallMs > 100 ? ` (client stood still ${Math.round(one.stallMs)} ms)` : "";
   return (
     `${one.fault}: gap ${Math.round(one.gapMs)} ms from ${Math.round(one.gapFromMs)}${stall}, lost ${one.lost} of ${one.acked} (may lose ${one.allowedLoss}), ` +
-    `two writable ${one.twoWritableMs} ms, ${one.addresses} address, ${whole}, ${held}; ${JSON.stringify(one.errors)} ${one.notes.join("; ")}`
+    `two writable ${one.twoWritableMs} ms, ${one.addresses} address, ${whole}, ${held}; ${JSON.stringify(one.errors)} ${one.notes.join("; ")} ${one.steps.map(({ step, ms }) => `${step} ${Math.round(ms)}`).join(", ")}`
   );
 }
 

@@ -1,8 +1,10 @@
 /** One run of one fault of the matrix. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Timeline } from "../../handlers/act/timeline.ts";
 import type { ClientPod } from "../../test/e2e/lib/client-pod.ts";
 import { messageOf, waitUntil } from "../../test/e2e/lib/wait.ts";
 import { EXPECTED, type Ours } from "../failover/ours.ts";
+import { stepsSince } from "../failover/run.ts";
 import type { MatrixFault } from "./fault.ts";
 import { CONVERGED_MS, judge, type Verdict } from "./judge.ts";
 import { type Seen, Witness } from "./witness.ts";
@@ -22,6 +24,8 @@ export interface MatrixSample extends Verdict, Seen {
   readonly from: string;
   readonly to: string;
   readonly notes: readonly string[];
+  /** the handlers' own steps, ms since the fault was made */
+  readonly steps: Timeline["steps"];
 }
 
 export interface RunOptions {
@@ -69,7 +73,10 @@ export async function runFault({ ours, client, name, fault, run }: RunOptions): 
     const verdict = judge({ acked, lost, rate, convergedMs, ...seen }, fault.allowed);
     const gapFromMs = Date.parse(gapStartedAt) - faultAt;
     const result = { fault: name, gapMs, gapFromMs, stallMs, errors, firstErrors, acked, lost, convergedMs, missing, notes };
-    return { ...verdict, ...seen, ...result, from: before.name, to: (await ours.group.master()).name };
+    // Both handlers may have been killed in this run; then there is no story to be had.
+    const timeline = await ours.steps(new Date(faultAt).toISOString()).catch(() => undefined);
+    const steps = stepsSince(faultAt, timeline);
+    return { ...verdict, ...seen, ...result, steps, from: before.name, to: (await ours.group.master()).name };
   } finally {
     if (seen === undefined) await witness.stop();
   }

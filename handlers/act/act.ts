@@ -2,6 +2,7 @@
 import type { Action } from "../../model/plan.ts";
 import { adopt, copy, release } from "./adopt.ts";
 import type { ActContext, ActResult } from "./context.ts";
+import { cut } from "./cut.ts";
 import { fence } from "./fence.ts";
 import { handover } from "./handover.ts";
 import { claim, markPod, markService, restoreRecord } from "./marks.ts";
@@ -55,5 +56,7 @@ export function act(context: ActContext, action: Action): Promise<ActResult> {
       return markService(context, action);
     case "unpause":
       return unpause(context, action);
+    case "cut":
+      return cut(context, action);
   }
 }

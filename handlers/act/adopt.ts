@@ -13,6 +13,7 @@ import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
 import { cutRepeatedly, PROXY_LAG_MS, untilRouted } from "./cut.ts";
 import { PAUSE_MS } from "./handover.ts";
+import { persist } from "./persist.ts";
 import { writeRoute } from "./route.ts";
 import { Stopwatch } from "./timeline.ts";
 
@@ -20,8 +21,6 @@ import { Stopwatch } from "./timeline.ts";
 const EQUAL_MS = 1500;
 /** So long after the pause the promotion may still begin, ms: far below PAUSE_MS, by our own clock. */
 const PAUSE_TRUST_MS = 3000;
-/** A command that must not be lost is tried so often. */
-const TRIES = 4;
 const TRY_MS = 500;
 /** The Service is given back within this time, ms, or not at all: the pause still holds then. */
 const GIVE_BACK_MS = 5000;
@@ -96,19 +95,6 @@ async function isEqual(from: Link, to: Link): Promise<boolean> {
   const [source, target] = await Promise.all([from.call(["INFO", "replication"]), to.call(["INFO", "replication"])]);
   const wanted = infoFields(source).get("master_repl_offset");
   return wanted !== undefined && wanted === infoFields(target).get("slave_repl_offset");
-}
-
-/** Tries a command that may be repeated a few times; false when it never was answered with a success. */
-async function persist(link: Link, command: readonly string[]): Promise<boolean> {
-  for (let attempt = 0; attempt < TRIES; attempt += 1) {
-    try {
-      await link.call(command, TRY_MS);
-      return true;
-    } catch {
-      await sleep(50 * (attempt + 1));
-    }
-  }
-  return false;
 }
 
 export async function adopt(context: ActContext, action: AdoptAction): Promise<ActResult> {

@@ -2,10 +2,10 @@
 import type { Kube } from "../../kube/client.ts";
 import type { Address, GroupFacts, GroupId, MemberFact } from "../../model/facts.ts";
 import type { Reason } from "../../model/reasons.ts";
+import type { Timeline } from "../../model/timeline.ts";
 import type { Logger } from "../../report/log.ts";
 import type { GroupLinks } from "../observe/group-links.ts";
 import type { Link } from "../observe/link.ts";
-import type { Timeline } from "./timeline.ts";
 
 export interface Endpoints {
   /** addresses behind the master Service now, as the EndpointSlice watch tells; undefined before the first slice is seen */
@@ -24,7 +24,7 @@ export interface ActContext {
   leading(): boolean;
   /** tells people; the same word in the Event, the log and the metric */
   say(reason: Reason, message: string, fields?: Readonly<Record<string, unknown>>): void;
-  /** keeps the steps of a failover or handover: histograms, and the last 20 per group */
+  /** keeps the steps of a change of master: histograms, the last ones in memory and on the master Service */
   recordTimeline(timeline: Timeline): void;
   /** something that goes on after the act has returned, bounded by itself; errors are logged */
   background(work: Promise<unknown>): void;
@@ -41,6 +41,8 @@ export type ActResult =
 export const DONE: ActResult = { outcome: "done" };
 export const refused = (why: string): ActResult => ({ outcome: "refused", why });
 export const failed = (why: string): ActResult => ({ outcome: "failed", why });
+
+export const NOT_LEADING = "this replica of the handlers no longer leads";
 
 /** The redis link of a member, or undefined while there is none. */
 export const redisLink = (context: ActContext, member: MemberFact): Link | undefined => context.links.redisLink(member.pod.uid);

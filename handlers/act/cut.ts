@@ -1,9 +1,10 @@
 /** Cuts clients off a node that is no longer master, never before new connections lead to the new one (law 4). */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Address } from "../../model/facts.ts";
+import type { CutAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { Link } from "../observe/link.ts";
-import type { ActContext } from "./context.ts";
+import { type ActContext, type ActResult, DONE } from "./context.ts";
 
 /** EndpointSlice seen here → every node's proxy has its rules in force; measured 12–25 ms with iptables (bench/failover). */
 export const PROXY_LAG_MS = 30;
@@ -44,19 +45,31 @@ export async function cutRepeatedly(link: Link): Promise<number> {
   return count;
 }
 
+/** The same, unless the node is master (again): a master's clients are never cut. Returns how many were. */
+export async function cutUnlessMaster(link: Link): Promise<number> {
+  return (await isMaster(link)) ? 0 : await cutRepeatedly(link);
+}
+
 async function isMaster(link: Link): Promise<boolean> {
   const role = await link.call(["ROLE"]).catch(() => undefined);
   return Array.isArray(role) && String(role[0]) === "master";
 }
 
-/** For a master that changed without our doing (Sentinel, another handler): waits for routing, then cuts the former master's clients. */
-export async function cutAfterRouting(context: ActContext, to: string, previous: Address): Promise<void> {
+/** For a master that changed without our doing (Sentinel, another handler): waits for routing, then cuts the former master's clients. False: nobody to cut. */
+export async function cutAfterRouting(context: ActContext, to: string, previous: Address): Promise<boolean> {
   await untilRouted(context, to, previous.ip);
   const link = context.links.redisLinkAt(previous);
-  if (link === undefined || link.state !== "up" || (await isMaster(link))) return; // a second master is for `fence`
+  if (link === undefined || link.state !== "up" || (await isMaster(link))) return false; // a second master is for `fence`
   const count = await cutRepeatedly(link);
   context.say(
     REASON.ConnectionsCut,
     `${count} connections to the former master ${previous.ip} were cut after the Service had moved`,
   );
+  return true;
+}
+
+/** The act: in the background, since the Service may not have moved yet. */
+export async function cut(context: ActContext, action: CutAction): Promise<ActResult> {
+  context.background(cutAfterRouting(context, action.master.ip, action.previous));
+  return DONE;
 }

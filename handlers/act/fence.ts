@@ -2,15 +2,25 @@
 import type { FenceAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { infoFields } from "../observe/replies.ts";
-import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
-import { cutRepeatedly, untilRouted } from "./cut.ts";
+import {
+  type ActContext,
+  type ActResult,
+  addressOf,
+  DONE,
+  failed,
+  messageOf,
+  NOT_LEADING,
+  redisLink,
+  refused,
+} from "./context.ts";
+import { cutUnlessMaster, untilRouted } from "./cut.ts";
 import { PAUSE_MS } from "./handover.ts";
 
 export async function fence(context: ActContext, action: FenceAction): Promise<ActResult> {
   const link = redisLink(context, action.member);
   if (link === undefined) return refused("not connected");
   const { ip } = addressOf(action.member);
-  if (!context.leading()) return refused("this replica of the handlers no longer leads");
+  if (!context.leading()) return refused(NOT_LEADING);
   try {
     await link.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
     const before = infoFields(await link.call(["INFO", "replication"]));
@@ -22,7 +32,7 @@ export async function fence(context: ActContext, action: FenceAction): Promise<A
   }
   context.background(
     untilRouted(context, action.master.ip, ip)
-      .then(() => cutRepeatedly(link))
+      .then(() => cutUnlessMaster(link))
       .finally(() => link.call(["CLIENT", "UNPAUSE"]).catch(() => undefined)),
   );
   return DONE;
@@ -38,12 +48,14 @@ async function sayLost(context: ActContext, action: FenceAction, before: Readonl
   const common = after.get("master_replid2") === before.get("master_replid");
   const lost = Number(before.get("master_repl_offset")) - (Number(after.get("second_repl_offset")) - 1);
   if (!common || !Number.isFinite(lost) || lost <= 0) return;
-  const amount = lost < 10_000 ? `${lost} bytes` : `${Math.round(lost / 1000)} kB`;
-  context.say(
-    REASON.WritesLost,
-    `${action.member.pod.name} lost ${amount} of replication stream that it took after ${action.master.ip} had become master`,
-    {
-      lostBytes: lost,
-    },
-  );
+  context.say(REASON.WritesLost, lostText(action.member.pod.name, lost, context.facts.masterService?.record?.since, new Date()), {
+    lostBytes: lost,
+  });
+}
+
+/** @param since when the new master became master, as the Service records it; the node may have stood still for a part of the time */
+export function lostText(pod: string, bytes: number, since: string | undefined, until: Date): string {
+  const amount = bytes < 10_000 ? `${bytes} bytes` : `${Math.round(bytes / 1000)} kB`;
+  const between = since === undefined ? `until ${until.toISOString()}` : `between ${since} and ${until.toISOString()}`;
+  return `lost ${amount} of writes taken by ${pod} ${between}: another one was master by then`;
 }

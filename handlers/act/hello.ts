@@ -35,7 +35,7 @@ export async function introduce(
   context: ActContext,
   member: MemberFact,
   peer: { ip: string; port: number; runId: string },
-  monitored: Monitored,
+  monitored: Pick<Monitored, "address" | "configEpoch">,
 ): Promise<void> {
   const { address, configEpoch } = monitored;
   const name = context.links.masterName;

@@ -5,46 +5,54 @@
  */
 import type { Address, MemberFact, RedisUp } from "../../model/facts.ts";
 import type { PromoteAction } from "../../model/plan.ts";
-import { REASON } from "../../model/reasons.ts";
 import { ANSWER_MS } from "../observe/link.ts";
 import { redisFact } from "../observe/replies.ts";
-import { wantedSettings } from "../policies/sentinels.ts";
-import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
+import {
+  type ActContext,
+  type ActResult,
+  addressOf,
+  DONE,
+  failed,
+  messageOf,
+  NOT_LEADING,
+  redisLink,
+  refused,
+} from "./context.ts";
 import { cutAfterRouting } from "./cut.ts";
-import { makeAgree } from "./hello.ts";
+import { untilAttached } from "./redis.ts";
 import { writeRoute } from "./route.ts";
-import { monitor } from "./sentinels.ts";
+import { remonitor, teach, tell } from "./tell.ts";
 import { Stopwatch } from "./timeline.ts";
 import { winVotes } from "./votes.ts";
 
-/** Within this time a majority of the sentinels should have taken the hello, ms (2–9 measured; they fsync their file). */
-const AGREE_MS = 600;
+/** The EndpointSlice is waited for so long, for the story only, ms. */
+const ROUTED_MS = 2000;
 
 export async function promote(context: ActContext, action: PromoteAction): Promise<ActResult> {
   const kind = action.cause === "failover" || action.cause === "person" ? "failover" : action.cause;
-  const watch = new Stopwatch(kind, action.message, action.old?.ip ?? "");
+  const watch = new Stopwatch(kind, action.message, action.old?.ip ?? "", action.since);
+  if (action.since !== undefined) watch.mark("detected");
   let epoch = action.epoch;
   if (action.votes > 0) {
     const election = await winVotes(context, action.sentinels, action.votes, epoch);
     if (!election.won) {
-      return refused(
-        election.electing
-          ? "a sentinel is electing; its election goes first"
-          : `${election.granted} votes of the sentinels, ${action.votes} are needed`,
-      );
+      if (election.electing) return refused("a sentinel is electing; its election goes first");
+      return failed(`${election.granted} votes of the sentinels, ${action.votes} are needed`);
     }
     epoch = election.epoch;
     watch.mark("voted");
   }
 
   const chosen = await freshest(context, action.candidates);
-  // Votes are a fence of their own; without them only the Lease says that nobody else chooses now.
-  if (action.votes === 0 && !context.leading()) return refused("this replica of the handlers no longer leads");
+  // Votes are a fence of their own, but only against those who ask for none: a leader after us has won newer ones.
+  if (!context.leading()) return refused(NOT_LEADING);
   if (chosen === undefined) return failed("no candidate answers any more");
   const master = addressOf(chosen.member);
   const problem = await makeMaster(context, chosen.member);
   if (problem !== undefined) return failed(problem);
   watch.mark("promoted");
+  // The next leader finds it and goes on from here; by now the others may follow somebody else.
+  if (!context.leading()) return refused(NOT_LEADING);
 
   const others = [...action.others, ...action.candidates].filter((member) => member.pod.uid !== chosen.member.pod.uid);
   const following = pointTo(context, others, master);
@@ -55,13 +63,19 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
   }
   const monitoring = action.sentinels.filter(({ sentinel }) => sentinel?.state === "up" && sentinel.master !== undefined);
   const needed = Math.min(Math.max(action.votes, Math.floor(monitoring.length / 2) + 1), monitoring.length);
-  const agreed = await makeAgree(context, monitoring, master, epoch, needed, AGREE_MS);
+  const told = byMonitor(context, action)
+    ? await remonitor(context, action.sentinels, master)
+    : await tell(context, monitoring, master, epoch, needed);
   watch.mark("agreed");
-  if (action.votes > 0 && agreed < needed)
-    return failed(`only ${agreed} of ${monitoring.length} sentinels took the new master ${master.ip}`);
-  if (action.votes === 0) await teach(context, action, master, epoch);
-  return finish(context, action, { member: chosen.member, redis: chosen.redis, master, epoch, watch, following });
+  if (action.votes > 0 && told < needed)
+    return failed(`only ${told} of ${monitoring.length} sentinels took the new master ${master.ip}`);
+  if (action.votes === 0 && !byMonitor(context, action)) await teach(context, action, master, epoch);
+  return finish(context, action, { member: chosen.member, redis: chosen.redis, master, epoch, watch, following, others });
 }
+
+/** Public commands only, by annotation, or because the hello was not taken. */
+const byMonitor = (context: ActContext, action: PromoteAction): boolean =>
+  action.byMonitor === true || context.facts.settings.promotion === "sentinel";
 
 interface Promoted {
   readonly member: MemberFact;
@@ -70,6 +84,8 @@ interface Promoted {
   readonly epoch: number;
   readonly watch: Stopwatch;
   readonly following: Promise<unknown>;
+  /** the replicas that were pointed to it */
+  readonly others: readonly MemberFact[];
 }
 
 async function finish(context: ActContext, action: PromoteAction, promoted: Promoted): Promise<ActResult> {
@@ -86,15 +102,16 @@ async function finish(context: ActContext, action: PromoteAction, promoted: Prom
     : DONE;
 }
 
-/** Waits for the EndpointSlice, tells the story, and cuts whoever still hangs on the old master (it may be reachable after all). */
-async function settle(context: ActContext, action: PromoteAction, { member, master, watch }: Promoted): Promise<void> {
-  await context.endpoints.until((addresses) => addresses.has(master.ip), 2000);
+/** Waits for the EndpointSlice, cuts whoever still hangs on the old master (it may be reachable after all), and keeps the story. */
+async function settle(context: ActContext, action: PromoteAction, { member, master, watch, others }: Promoted): Promise<void> {
+  await context.endpoints.until((addresses) => addresses.has(master.ip), ROUTED_MS);
   watch.mark("endpoint");
-  context.recordTimeline(watch.timeline);
   context.say(action.reason, `${action.message}; ${member.pod.name} is master now (${watch.text()})`, {
     timeline: watch.timeline,
   });
-  if (action.old !== undefined) await cutAfterRouting(context, master.ip, action.old);
+  if (action.old !== undefined && (await cutAfterRouting(context, master.ip, action.old))) watch.mark("cut");
+  if (await untilAttached(context, others, master)) watch.mark("attached");
+  context.recordTimeline(watch.timeline);
 }
 
 /** Re-reads the candidates' real offsets (ROLE says -1 while a link is down, INFO does not) and takes the highest; among equals the order given. */
@@ -140,22 +157,4 @@ export async function pointTo(context: ActContext, members: readonly MemberFact[
   await Promise.allSettled(
     members.map((member) => redisLink(context, member)?.call(["REPLICAOF", master.ip, String(master.port)]) ?? Promise.resolve()),
   );
-}
-
-/** Recovery: sentinels that took no hello (they know no peer, or watch nothing) are told by MONITOR. */
-async function teach(context: ActContext, action: PromoteAction, master: Address, epoch: number): Promise<void> {
-  await Promise.allSettled(
-    action.sentinels.map(async (member) => {
-      const watched = member.sentinel?.state === "up" ? member.sentinel.master : undefined;
-      if (watched !== undefined && watched.sentinels.length > 0 && watched.configEpoch < epoch) return;
-      await monitor(context, {
-        kind: "monitor",
-        member,
-        master,
-        settings: wantedSettings(context.facts),
-        replace: watched !== undefined,
-      });
-    }),
-  );
-  context.log.debug({ reason: REASON.SentinelConfigured }, "sentinels told of the recovered master");
 }

@@ -1,6 +1,9 @@
 /** Small acts on one redis: follow the master, take parameters, lift a pause. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Address, MemberFact } from "../../model/facts.ts";
 import type { AttachAction, ConfigureRedisAction, UnpauseAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
+import { infoFields } from "../observe/replies.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
 
 async function send(context: ActContext, member: AttachAction["member"], command: readonly string[]): Promise<ActResult> {
@@ -30,4 +33,29 @@ export async function configureRedis(context: ActContext, action: ConfigureRedis
 
 export async function unpause(context: ActContext, action: UnpauseAction): Promise<ActResult> {
   return send(context, action.member, ["CLIENT", "UNPAUSE"]);
+}
+
+/** How long, and how often, replicas are asked whether they follow, ms. */
+const ATTACHED_MS = 10_000;
+const ATTACHED_POLL_MS = 50;
+
+/** Resolves true once each of the replicas that answers has its link to `master` up, false after 10 s. For the story of a failover only. */
+export async function untilAttached(context: ActContext, members: readonly MemberFact[], master: Address): Promise<boolean> {
+  const deadline = performance.now() + ATTACHED_MS;
+  for (;;) {
+    const following = await Promise.all(members.map((member) => follows(context, member, master)));
+    if (!following.includes(false)) return following.includes(true);
+    if (performance.now() > deadline) return false;
+    await sleep(ATTACHED_POLL_MS);
+  }
+}
+
+/** Undefined: it does not answer. */
+async function follows(context: ActContext, member: MemberFact, master: Address): Promise<boolean | undefined> {
+  const info = await redisLink(context, member)
+    ?.call(["INFO", "replication"])
+    .catch(() => undefined);
+  if (info === undefined) return undefined;
+  const fields = infoFields(info);
+  return fields.get("master_host") === master.ip && fields.get("master_link_status") === "up";
 }

@@ -4,14 +4,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isConflict, isNotFound, KubeError } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { Service } from "../../kube/types.ts";
-import type { GroupFacts, MasterRecord, PodFact, ServiceFact } from "../../model/facts.ts";
+import type { Address, GroupFacts, MasterRecord, PodFact, ServiceFact } from "../../model/facts.ts";
 import { LABEL, MARK, REQUEST } from "../../model/names.ts";
 import type { RouteAction } from "../../model/plan.ts";
-import type { Reason } from "../../model/reasons.ts";
+import { REASON, type Reason } from "../../model/reasons.ts";
 import { CLAIMED } from "../policies/route.ts";
 import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, refused } from "./context.ts";
 import { cutAfterRouting } from "./cut.ts";
+import { Stopwatch } from "./timeline.ts";
 
 export const HISTORY_LENGTH = 20;
 const ATTEMPTS = 6;
@@ -99,8 +100,7 @@ export async function writeRoute(
     } catch (error) {
       problem = messageOf(error);
       if (isNotFound(error)) return failed("the master Service is gone");
-      if (!isConflict(error))
-        await sleep(error instanceof KubeError && error.retryAfterMs ? error.retryAfterMs : 50 * (attempt + 1));
+      if (!isConflict(error)) await sleep(waitAfter(error, attempt));
       service = await kube
         .get<Service>(path, { timeoutMs: TRY_MS })
         .then(serviceFact)
@@ -110,6 +110,14 @@ export async function writeRoute(
   return failed(problem);
 }
 
+/** A busy server names a time; a failover that waits for its route does not wait longer than this, ms. */
+const BUSY_MS = 1000;
+
+function waitAfter(error: unknown, attempt: number): number {
+  const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
+  return asked === undefined ? 50 * (attempt + 1) : Math.min(asked, BUSY_MS);
+}
+
 function leadsTo({ selector, record }: ServiceFact, pod: PodFact, epoch: number): boolean {
   const recorded = record !== undefined && record.uid === pod.uid && record.ip === pod.ip && record.epoch >= epoch;
   return recorded && record.reason !== CLAIMED && selector[LABEL.instance] === pod.instance;
@@ -117,10 +125,21 @@ function leadsTo({ selector, record }: ServiceFact, pod: PodFact, epoch: number)
 
 /** The act: route, then cut the connections that still lead to the former master. */
 export async function route(context: ActContext, action: RouteAction): Promise<ActResult> {
-  const reason = action.reason;
-  const result = await writeRoute(context, action.pod, action.epoch, reason, action.replid);
-  if (result.outcome === "done" && action.previous !== undefined) {
-    context.background(cutAfterRouting(context, action.pod.ip ?? "", action.previous));
+  const { pod, epoch, reason, replid, previous, since } = action;
+  const watch = new Stopwatch("sentinel", reason, previous?.ip ?? "", since);
+  const result = await writeRoute(context, pod, epoch, reason, replid);
+  if (result.outcome === "done" && previous !== undefined) {
+    watch.mark("patched");
+    watch.timeline.to = pod.name;
+    watch.timeline.outcome = result.outcome;
+    context.background(follow(context, pod.ip ?? "", previous, watch));
   }
   return result;
+}
+
+/** Both replicas of the handlers cut, one of them keeps the story: of a change that was not of their own making. */
+async function follow(context: ActContext, to: string, previous: Address, watch: Stopwatch): Promise<void> {
+  if (await cutAfterRouting(context, to, previous)) watch.mark("cut");
+  const repaired = watch.timeline.cause === REASON.SelectorRepaired;
+  if (context.leading() && !repaired) context.recordTimeline(watch.timeline);
 }

@@ -13,8 +13,10 @@ import type {
   SetSentinelAction,
 } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
-import { type ActContext, type ActResult, DONE, failed, messageOf, refused, sentinelLink } from "./context.ts";
+import { monitoring, sameAddress } from "../policies/view.ts";
+import { type ActContext, type ActResult, DONE, failed, messageOf, NOT_LEADING, refused, sentinelLink } from "./context.ts";
 import { agrees, introduce, sayHello } from "./hello.ts";
+import { askVote } from "./votes.ts";
 
 const ANSWER_MS = 1000;
 
@@ -35,6 +37,7 @@ export async function monitor(context: ActContext, action: MonitorAction): Promi
       ...["parallel-syncs", String(settings.parallelSyncs)],
     ];
     await link.call(["SENTINEL", "SET", name, ...options], ANSWER_MS);
+    await meetPeers(context, action);
     context.log.info(
       { reason: REASON.SentinelConfigured, pod: action.member.pod.name, master: master.ip },
       "sentinel watches the master",
@@ -42,6 +45,17 @@ export async function monitor(context: ActContext, action: MonitorAction): Promi
     return DONE;
   } catch (error) {
     return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);
+  }
+}
+
+/** Those who watch the same master are made known to it at once: they could not meet through a master that is down. */
+async function meetPeers(context: ActContext, { member, master }: MonitorAction): Promise<void> {
+  const peers = monitoring(context.facts).filter((one) => one.member !== member && sameAddress(one.master.address, master));
+  const configEpoch = Math.max(0, ...peers.map((one) => one.master.configEpoch));
+  for (const { member: peer, sentinel } of peers) {
+    const { ip } = peer.pod;
+    if (ip === undefined) continue;
+    await introduce(context, member, { ip, port: SENTINEL_PORT, runId: sentinel.myId }, { address: master, configEpoch });
   }
 }
 
@@ -96,17 +110,25 @@ export async function forget(context: ActContext, action: ForgetAction): Promise
   );
   try {
     await link.call(["SENTINEL", "RESET", context.links.masterName], ANSWER_MS);
-    for (const peer of peers) await introduce(context, action.member, peer, action.monitored);
+    // With `promotion: sentinel` they introduce themselves, within two seconds.
+    if (context.facts.settings.promotion !== "sentinel")
+      for (const peer of peers) await introduce(context, action.member, peer, action.monitored);
     return DONE;
   } catch (error) {
     return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);
   }
 }
 
-/** The public way, for `promotion: sentinel` and as the fallback. */
+/**
+ * The public way, for `promotion: sentinel` and as the fallback. Without the annotation the others vote for that sentinel first, so that none of them begins an
+ * election of its own; `failover` tells them of the result as soon as the candidate is master ("FH", facts/promotion.md).
+ */
 export async function sentinelFailover(context: ActContext, action: SentinelFailoverAction): Promise<ActResult> {
   const link = sentinelLink(context, action.sentinel);
   if (link === undefined) return refused("the sentinel is not connected");
+  if (!context.leading()) return refused(NOT_LEADING);
+  const id = action.sentinel.sentinel?.state === "up" ? action.sentinel.sentinel.myId : "";
+  await Promise.all(action.voters.map((member) => askVote(context, member, action.epoch, id)));
   try {
     await link.call(["SENTINEL", "FAILOVER", context.links.masterName], ANSWER_MS);
     context.say(REASON.FailoverBySentinel, `sentinel ${action.sentinel.pod.name} was asked for a failover: ${action.message}`);

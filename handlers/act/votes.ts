@@ -41,12 +41,18 @@ export async function winVotes(
   return { won: false, electing: false, granted, epoch: asked };
 }
 
-interface Ballot {
+export interface Ballot {
   readonly leader: string;
   readonly epoch: number;
 }
 
-async function askVote(context: ActContext, member: MemberFact, epoch: number, candidate: string): Promise<Ballot | undefined> {
+/** Asks one sentinel for its vote; undefined when it can't be asked or does not answer in time. */
+export async function askVote(
+  context: ActContext,
+  member: MemberFact,
+  epoch: number,
+  candidate: string,
+): Promise<Ballot | undefined> {
   const sentinel = member.sentinel;
   const link = sentinelLink(context, member);
   if (sentinel?.state !== "up" || sentinel.master === undefined || link === undefined) return undefined;

@@ -2,10 +2,12 @@
 import type { GroupFacts } from "../../model/facts.ts";
 import type { Action, Memory } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
+import type { Timeline } from "../../model/timeline.ts";
 import { act } from "../act/act.ts";
-import { type ActContext, messageOf } from "../act/context.ts";
-import type { Timeline } from "../act/timeline.ts";
+import { type ActContext, type ActResult, messageOf } from "../act/context.ts";
+import { keepTimeline } from "../act/timeline.ts";
 import type { GroupLinks } from "../observe/group-links.ts";
+import { nextTryAfterMs } from "../policies/attempts.ts";
 import type { GroupOptions } from "./source.ts";
 import type { GroupVoice } from "./voice.ts";
 
@@ -28,8 +30,11 @@ const CHANGES_MASTER: Kinds = new Set<Action["kind"]>(["promote", "handover", "f
 /** These hold writes back while they run. */
 const PAUSES: Kinds = new Set<Action["kind"]>(["handover", "adopt", "release"]);
 
-/** After a refused or failed promotion or handover the next try waits, ms. */
-const RETRY_MS = { promote: 150, handover: 1000 } as const;
+/** These try to bring about a failover. */
+const TRIES: Kinds = new Set<Action["kind"]>(["promote", "sentinel-failover"]);
+
+/** After a refused promotion, and after a handover that was refused or failed, the next try waits, ms. */
+const RETRY_MS = { refused: 150, handover: 1000 } as const;
 
 export interface CarriedOut {
   /** the facts have changed by it: look again at once */
@@ -57,28 +62,21 @@ export class CarryOut {
     this.#recordTimeline = parts.recordTimeline;
   }
 
-  async run(actions: readonly Action[], facts: GroupFacts): Promise<CarriedOut> {
+  async run(actions: readonly Action[], facts: GroupFacts, before: Memory): Promise<CarriedOut> {
     const context = this.#context(facts);
     const urgent = actions.filter(({ kind }) => URGENT.has(kind));
-    const done: boolean[] = [];
-    for (const action of urgent) done.push(await this.#one(context, action));
+    const outcomes: ActResult["outcome"][] = [];
+    for (const action of urgent) outcomes.push(await this.#one(context, action));
     // A request that could not be fulfilled stays on the Service and is tried again.
-    const unfulfilled = urgent.some(({ kind }, at) => kind === "promote" && done[at] !== true);
+    const unfulfilled = urgent.some(({ kind }, at) => kind === "promote" && outcomes[at] !== "done");
     const rest = actions.filter(({ kind }) => !URGENT.has(kind) && !(unfulfilled && kind === "mark-service"));
     for (const action of rest) if (UNHURRIED.has(action.kind)) this.#later(context, action);
     const others = rest.filter(({ kind }) => !UNHURRIED.has(kind));
-    done.push(...(await Promise.all(others.map((action) => this.#one(context, action)))));
-    const now = Date.now();
-    const failed = (kinds: (kind: Action["kind"]) => boolean): boolean =>
-      urgent.some(({ kind }, at) => done[at] !== true && kinds(kind));
-    return {
-      // What failed would only fail again.
-      again: [...urgent, ...others].some(({ kind }, at) => done[at] === true && CHANGES_MASTER.has(kind)),
-      memory: {
-        ...(failed((kind) => kind === "promote") ? { promoteNotBefore: now + RETRY_MS.promote } : {}),
-        ...(failed((kind) => PAUSES.has(kind)) ? { handoverNotBefore: now + RETRY_MS.handover } : {}),
-      },
-    };
+    const memory = remember(urgent, outcomes, facts, before);
+    outcomes.push(...(await Promise.all(others.map((action) => this.#one(context, action)))));
+    // What failed would only fail again.
+    const again = [...urgent, ...others].some(({ kind }, at) => outcomes[at] === "done" && CHANGES_MASTER.has(kind));
+    return { again, memory };
   }
 
   /** Writes that only the API server takes part in: one at a time for each object, and never waited for. A hanging API server must not delay a failover. */
@@ -89,19 +87,23 @@ export class CarryOut {
     context.background(this.#one(context, action).finally(() => this.#inFlight.delete(key)));
   }
 
-  /** Whether it was done. */
-  async #one(context: ActContext, action: Action): Promise<boolean> {
+  async #one(context: ActContext, action: Action): Promise<ActResult["outcome"]> {
     const { metrics, log, group } = this.#options;
     const result = await act(context, action);
     metrics.acts.inc({ kind: action.kind, result: result.outcome });
-    if (result.outcome === "done") return true;
+    if (result.outcome === "done") return result.outcome;
     const level = result.outcome === "failed" ? "warn" : "info";
     log[level]({ ...group, action: action.kind, outcome: result.outcome, reason: REASON.ActFailed }, result.why);
-    return false;
+    return result.outcome;
   }
 
   #context(facts: GroupFacts): ActContext {
     const { kube, group, source, log } = this.#options;
+    const background = (work: Promise<unknown>): void => {
+      work.catch((error: unknown) =>
+        log.warn({ ...group, reason: REASON.ActFailed, err: messageOf(error) }, "background work of an act failed"),
+      );
+    };
     return {
       kube,
       group,
@@ -111,12 +113,34 @@ export class CarryOut {
       facts,
       leading: () => source.leading(),
       say: (reason, message, fields) => this.#voice.say(reason, message, fields),
-      recordTimeline: this.#recordTimeline,
-      background: (work) => {
-        work.catch((error: unknown) =>
-          log.warn({ ...group, reason: REASON.ActFailed, err: messageOf(error) }, "background work of an act failed"),
-        );
+      recordTimeline: (timeline) => {
+        this.#recordTimeline(timeline);
+        background(keepTimeline(kube, group, source.masterServiceName(), timeline));
       },
+      background,
     };
   }
+}
+
+/** What is kept of acts that did not succeed, and of each try of a failover: `decide` forgets it when there is a master. */
+function remember(
+  urgent: readonly Action[],
+  outcomes: readonly ActResult["outcome"][],
+  facts: GroupFacts,
+  before: Memory,
+): Partial<Memory> {
+  const now = Date.now();
+  let memory: Partial<Memory> = {};
+  for (const [at, { kind }] of urgent.entries()) {
+    const outcome = outcomes[at];
+    if (PAUSES.has(kind) && outcome !== "done") memory = { ...memory, handoverNotBefore: now + RETRY_MS.handover };
+    if (!TRIES.has(kind)) continue;
+    // Refused: somebody else is at it, which is no failure. A request for a failover that was taken says nothing yet.
+    if (outcome === "refused") memory = { ...memory, promoteNotBefore: now + RETRY_MS.refused };
+    else if (outcome === "failed" || kind === "sentinel-failover") {
+      const promotionsTried = before.promotionsTried + 1;
+      memory = { ...memory, promotionsTried, promoteNotBefore: now + nextTryAfterMs(promotionsTried, facts.settings) };
+    }
+  }
+  return memory;
 }

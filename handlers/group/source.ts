@@ -4,11 +4,11 @@ import type { ObjectRef } from "../../kube/types.ts";
 import type { GroupFacts, GroupId, PodFact, ServiceFact } from "../../model/facts.ts";
 import type { Plan } from "../../model/plan.ts";
 import type { GroupSettings } from "../../model/settings.ts";
+import type { Timeline } from "../../model/timeline.ts";
 import type { Logger } from "../../report/log.ts";
 import type { Metrics } from "../../report/metrics.ts";
 import type { Reporter } from "../../report/report.ts";
 import type { Endpoints } from "../act/context.ts";
-import type { Timeline } from "../act/timeline.ts";
 import type { OutsiderPod } from "../observe/group-links.ts";
 
 /** What the group's loop asks of the watches. */
@@ -27,6 +27,8 @@ export interface GroupSource {
   /** objects that get the group's Events besides the master Service */
   involved(): ObjectRef[];
   masterServiceName(): string;
+  /** the last changes of master, as the master Service tells, newest first */
+  timelines(): Timeline[];
 }
 
 export interface GroupOptions {

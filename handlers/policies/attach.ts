@@ -17,12 +17,6 @@ export const attach: Policy = ({ facts, truth }): Step => {
   return { actions };
 };
 
-/** CLIENT UNPAUSE on the master once per leadership: a predecessor may have died in the middle of a handover. */
-export const unpause: Policy = ({ facts, truth, memory }): Step => {
-  if (truth.kind !== "confirmed" || !facts.leading || memory.leadingSince === memory.unpausedFor) return NOTHING;
-  return { actions: [{ kind: "unpause", member: truth.member }], memory: { unpausedFor: memory.leadingSince } };
-};
-
 /** min-replicas-to-write that stands when the user set none: 1 as soon as the master can lose one replica and still have another. */
 export function minReplicasToWrite(redisCount: number, wanted: number | undefined): number {
   return wanted ?? (redisCount >= 3 ? 1 : 0);

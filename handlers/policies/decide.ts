@@ -2,11 +2,12 @@
 import type { GroupFacts, MemberFact } from "../../model/facts.ts";
 import type { Action, Memory, Notice, Plan } from "../../model/plan.ts";
 import { adopt, release } from "./adopt.ts";
-import { attach, configure, unpause } from "./attach.ts";
+import { attach, configure } from "./attach.ts";
 import { bootstrap } from "./bootstrap.ts";
 import { failover } from "./failover.ts";
 import { fence } from "./fence.ts";
 import { handover } from "./handover.ts";
+import { inherit } from "./inherit.ts";
 import { marks } from "./marks.ts";
 import { person } from "./person.ts";
 import type { Context, Policy, Step } from "./policy.ts";
@@ -28,7 +29,7 @@ const POLICIES: readonly Policy[] = [
   record,
   failover,
   recover,
-  unpause,
+  inherit,
   fence,
   release,
   handover,
@@ -56,8 +57,9 @@ export function freshMemory(at: number): Memory {
     handoverWantedSince: undefined,
     slotsGiven: new Map(),
     previous: undefined,
-    unpausedFor: undefined,
+    inheritedFor: undefined,
     promoteNotBefore: 0,
+    promotionsTried: 0,
   };
 }
 
@@ -69,6 +71,7 @@ function remember(facts: GroupFacts, truth: Truth, memory: Memory): Memory {
     ...memory,
     leadingSince,
     lostAt: undefined,
+    promotionsTried: 0,
     previous: sameAddress(memory.master?.address, truth.address) ? memory.previous : (memory.master?.address ?? memory.previous),
     master: {
       uid: truth.member.pod.uid,

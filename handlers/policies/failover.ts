@@ -1,61 +1,27 @@
 /** The master's process is surely dead: promote now instead of waiting for down-after. A silence is never proof. */
-import type { Address, GroupFacts, MemberFact } from "../../model/facts.ts";
+import type { MemberFact } from "../../model/facts.ts";
+import { LABEL } from "../../model/names.ts";
+import type { Memory } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
+import { wayOf } from "./attempts.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { begunPromotions, proof } from "./proof.ts";
 import { CLAIMED } from "./route.ts";
 import { fitForFailover, rank } from "./successor.ts";
-import { addressOf, highestEpoch, majority, monitoring, nameOf, redisUp, sameAddress, sentinelElecting } from "./view.ts";
+import {
+  addressOf,
+  highestEpoch,
+  majority,
+  monitoring,
+  nameOf,
+  redisUp,
+  sameAddress,
+  sentinelElecting,
+  sentinelMembers,
+} from "./view.ts";
 
 /** An unanswered master is told to people after this time, ms. */
 const TELL_AFTER_MS = 1000;
-
-/**
- * Proof of death (design, "failover"): our connection closed and a new one is refused, AND a second witness: a replica whose link to the master is
- * down, or the kubelet's report that the container ended. Or: the process at that address is a new one, started by our boot script as a waiting replica.
- * A pod object that is gone, or has the phase Failed, is no proof alone: on a lost node the API server says so while the process runs on.
- * Returns what proves it, or undefined.
- */
-export function proofOfDeath(
-  facts: GroupFacts,
-  dead: MemberFact | undefined,
-  address: { ip: string; port: number },
-): string | undefined {
-  const followers = redisUp(facts).filter(({ redis }) => redis.role === "replica" && sameAddress(redis.master, address));
-  const witness = followers.find(({ redis }) => !redis.linkUp)?.member.pod.name;
-  if (dead === undefined) {
-    const alive = followers.some(({ redis }) => redis.linkUp);
-    return witness === undefined || alive ? undefined : `its pod is gone, and replica ${witness} lost its link`;
-  }
-  const { redis, pod } = dead;
-  if (redis?.state === "up") {
-    return redis.role === "replica" && !redis.linkUp && !isFollowingMember(facts, redis.master)
-      ? "its process was started anew and waits for a master"
-      : undefined;
-  }
-  if (pod.containerEnded && redis?.state !== "timeout") return "the kubelet reports that its container ended";
-  if (witness === undefined) return undefined;
-  if (redis?.state === "refused") return `connections to it are refused, and replica ${witness} lost its link`;
-  if (pod.containerEnded) return `the kubelet reports that its container ended, and replica ${witness} lost its link`;
-  if (pod.ended && redis?.state !== "timeout") return `its pod has ended, and replica ${witness} lost its link`;
-  return undefined;
-}
-
-/**
- * A silence is never our proof, but it is Sentinel's to judge: as many sentinels as the quorum asks for, and a majority of all, each had no answer from the
- * master for down-after (s_down). That is Sentinel's own objectively-down; it would now spend up to two seconds on asking round, on the start of
- * its election and on three ticks of promotion. Not while the master answers us: then the sentinels' network is in question, and they decide alone.
- */
-function detectedBySentinels(facts: GroupFacts, member: MemberFact | undefined, address: Address): string | undefined {
-  if (member?.redis?.state === "up") return undefined;
-  const watching = monitoring(facts).filter(({ master }) => sameAddress(master.address, address));
-  const down = watching.filter(({ master }) => master.flags.includes("s_down"));
-  const needed = Math.max(majority(facts), ...watching.map(({ master }) => master.quorum));
-  return down.length >= needed ? `${down.length} sentinels had no answer from it for down-after` : undefined;
-}
-
-function isFollowingMember(facts: GroupFacts, master: { ip: string; port: number } | undefined): boolean {
-  return master !== undefined && facts.members.some(({ pod }) => pod.ip === master.ip);
-}
 
 export const failover: Policy = (context): Step => {
   const { facts, truth, memory } = context;
@@ -64,34 +30,32 @@ export const failover: Policy = (context): Step => {
   if (record === undefined || record.reason === CLAIMED) return NOTHING;
   if (monitoring(facts).length === 0) return NOTHING;
 
-  const proof = proofOfDeath(facts, truth.member, truth.address) ?? detectedBySentinels(facts, truth.member, truth.address);
   const replid = memory.master?.replid ?? record.replid ?? "";
-  // A handler that died between REPLICAOF NO ONE and the sentinels' agreement left a master that nobody names: finish that one. Not so a master of
-  // another history: an older one that came back.
-  const begun = redisUp(facts).filter(
-    ({ redis, member }) =>
-      redis.role === "master" &&
-      !redis.loading &&
-      !member.pod.orphan &&
-      (replid === "" || redis.replid === replid || redis.replid2 === replid),
-  );
+  const begun = begunPromotions(facts, replid);
+  const why = proof(facts, truth.member, truth.address, begun);
   const candidates = rank(facts, begun.length > 0 ? begun : fitForFailover(facts, replid, memory.lostAt), true);
   const elected = electedBySentinel(context);
   if (elected !== undefined) return elected;
-  if (proof === undefined) return unproven(context, truth.member, truth.address.ip);
+  if (why === undefined) return unproven(context, truth.member, truth.address.ip);
   if (!facts.leading) return { actions: [], state: "masterless" };
   if (candidates.length === 0) return NOTHING; // `recover` decides
-  if (sentinelElecting(facts) || facts.at < memory.promoteNotBefore) {
-    return {
-      actions: [],
-      state: "masterless",
-      notices: [{ reason: REASON.WaitingForSentinel, message: "a sentinel is electing; watching" }],
-      stop: true,
-    };
+  const watching = monitoring(facts);
+  if (watching.length < majority(facts)) return tooFewVoters(why, watching.length, majority(facts));
+  if (sentinelElecting(facts)) return watch("a sentinel is electing; watching");
+  if (facts.at < memory.promoteNotBefore) {
+    return watch(`${memory.promotionsTried} promotions came to nothing; Sentinel's own failover goes first for a while`);
   }
-  if (facts.settings.promotion === "sentinel") return askSentinel(context, proof);
+  const message = `master ${truth.member?.pod.name ?? truth.address.ip} is lost: ${why}`;
+  const way = wayOf(memory.promotionsTried, facts.settings);
+  const byAnnotation = facts.settings.promotion === "sentinel";
+  // Sentinel would choose anybody, and here somebody is master already.
+  if (way === "ask" && begun.length === 0) return askSentinel(context, message);
+  const everybody = watching.length === sentinelMembers(facts).length;
+  if (byAnnotation && !everybody)
+    return watch(
+      `${message}; ${begun.map(({ member }) => nameOf(member)).join(", ")} was promoted, and some sentinel can't be told of it; Sentinel decides`,
+    );
   const chosen = candidates[0];
-  const message = `master ${truth.member?.pod.name ?? truth.address.ip} is lost: ${proof}`;
   return {
     actions: [
       {
@@ -99,12 +63,15 @@ export const failover: Policy = (context): Step => {
         cause: "failover",
         candidates: candidates.map(({ member }) => member),
         old: truth.address,
-        votes: majority(facts),
+        votes: byAnnotation ? 0 : majority(facts),
         epoch: highestEpoch(facts) + 1,
         others: redisUp(facts)
           .filter(({ member, redis }) => member !== chosen?.member && redis.role === "replica")
           .map(({ member }) => member),
-        sentinels: monitoring(facts).map(({ member }) => member),
+        sentinels: watching.map(({ member }) => member),
+        // They don't take the hello, but all of them can be told at once: then nobody is left who would win them back.
+        ...(everybody && way === "ask" ? { byMonitor: true } : {}),
+        ...since(memory),
         reason: REASON.FailedOver,
         message,
       },
@@ -115,13 +82,17 @@ export const failover: Policy = (context): Step => {
   };
 };
 
+function watch(message: string): Step {
+  return { actions: [], state: "masterless", notices: [{ reason: REASON.WaitingForSentinel, message }], stop: true };
+}
+
 /**
  * A sentinel leader has promoted its candidate, which says so itself, and will tell the others up to a second later (facts/sentinel.md section 1).
  * Told on in its own epoch, so that all sentinels agree now and the leader's death changes nothing ("FH", facts/promotion.md 1c).
  * Only while the old master does not answer: a living one is left to the confirmed truth and the fence.
  */
-function electedBySentinel({ facts, truth }: Context): Step | undefined {
-  if (truth.kind !== "named" || facts.hint === undefined || truth.member?.redis?.state === "up") return undefined;
+function electedBySentinel({ facts, truth, memory }: Context): Step | undefined {
+  if (truth.kind !== "named" || facts.hint === undefined || mayServe(truth.member)) return undefined;
   const { hint } = facts;
   const found = redisUp(facts).find(
     ({ member, redis }) => redis.role === "master" && sameAddress(addressOf(member), hint.address),
@@ -131,10 +102,13 @@ function electedBySentinel({ facts, truth }: Context): Step | undefined {
   const message = `Sentinel elected ${nameOf(found.member)} in epoch ${epoch}`;
   const reason = REASON.FailoverBySentinel;
   const pod = found.member.pod;
-  if (!facts.leading) {
+  if (!facts.leading || facts.settings.promotion === "sentinel") {
     const { replid } = found.redis;
+    const led = facts.masterService?.selector[LABEL.instance] === pod.instance;
     return {
-      actions: [{ kind: "route", pod, epoch, reason, replid, recordOnly: false, previous: truth.address }],
+      actions: led
+        ? []
+        : [{ kind: "route", pod, epoch, reason, replid, recordOnly: false, previous: truth.address, ...since(memory) }],
       state: "masterless",
       stop: true,
     };
@@ -152,6 +126,7 @@ function electedBySentinel({ facts, truth }: Context): Step | undefined {
           .filter(({ member, redis }) => member !== found.member && redis.role === "replica")
           .map(({ member }) => member),
         sentinels: monitoring(facts).map(({ member }) => member),
+        ...since(memory),
         reason,
         message,
       },
@@ -161,6 +136,13 @@ function electedBySentinel({ facts, truth }: Context): Step | undefined {
   };
 }
 
+const since = ({ lostAt }: Memory): { since?: number } => (lostAt === undefined ? {} : { since: lostAt });
+
+/** A living master, or one that is loading and can't be told from one. A replica at the old master's address takes no writes. */
+function mayServe(member: MemberFact | undefined): boolean {
+  return member?.redis?.state === "up" && (member.redis.role === "master" || member.redis.loading);
+}
+
 function unproven({ facts, memory }: Context, member: MemberFact | undefined, ip: string): Step {
   // Right after a loss the next attempt to connect is still under way: nothing to tell yet.
   if (facts.at - (memory.lostAt ?? facts.at) < TELL_AFTER_MS) return { actions: [], state: "masterless" };
@@ -168,14 +150,36 @@ function unproven({ facts, memory }: Context, member: MemberFact | undefined, ip
   return { actions: [], notices: [{ reason: REASON.WaitingForSentinel, message }], state: "masterless" };
 }
 
-function askSentinel({ facts }: Context, proof: string): Step {
-  const sentinel = monitoring(facts)[0];
-  if (sentinel === undefined) return NOTHING;
+/**
+ * Votes that can't be won are not asked for: every try would take the epoch further, and keep those who gave theirs from electing by themselves.
+ * `sentinels` meanwhile brings in those who watch nothing yet.
+ */
+function tooFewVoters(proof: string, watching: number, needed: number): Step {
+  const message = `the master is dead: ${proof}; but only ${watching} sentinels of ${needed} needed can vote`;
+  return { actions: [], notices: [{ reason: REASON.FailoverImpossible, message }], state: "masterless" };
+}
+
+/** Another sentinel at each try, since one may refuse for reasons of its own. */
+function askSentinel({ facts, memory }: Context, proof: string): Step {
+  const watching = monitoring(facts);
+  const chosen = watching[memory.promotionsTried % watching.length];
+  if (chosen === undefined) return NOTHING;
+  const byAnnotation = facts.settings.promotion === "sentinel";
+  const others = watching.filter((one) => one !== chosen).map(({ member }) => member);
+  const message = byAnnotation
+    ? `${proof}; promotion is left to Sentinel by annotation`
+    : `${proof}; our own promotion came to nothing, so Sentinel is asked`;
   return {
-    actions: [{ kind: "sentinel-failover", sentinel: sentinel.member, message: `the master is dead: ${proof}` }],
-    notices: [
-      { reason: REASON.MasterDead, message: `the master is dead: ${proof}; promotion is left to Sentinel by annotation` },
+    actions: [
+      {
+        kind: "sentinel-failover",
+        sentinel: chosen.member,
+        voters: byAnnotation ? [] : others,
+        epoch: highestEpoch(facts) + 1,
+        message,
+      },
     ],
+    notices: [{ reason: REASON.MasterDead, message }],
     state: "masterless",
     stop: true,
   };

@@ -15,14 +15,14 @@ export function fileTime({ redis }: RedisMember): number {
 /**
  * Freshest first (ADR 0013). Never an empty node before one with data. Then a node of the last master's history that says master: a promotion that was
  * begun and not finished. Then the last master's own pod or volume, where its offset can't be compared (an AOF restart begins a new, random history).
- * Then, among nodes of its replication history, the offset: two snapshots of one history are earlier and later states of the same data, and the last
+ * Then, among nodes of its replication history, the offset (a snapshot of the last master that is of an earlier history is older than all of these): two snapshots of one history are earlier and later states of the same data, and the last
  * master's own may be the earlier one, if it was killed. Then the last master, the files' times, more keys, one that is not being deleted, the name.
  */
 export function rankByData(nodes: readonly RedisMember[], record: MasterRecord | undefined): RedisMember[] {
   const grade = (one: RedisMember): readonly number[] => [
     one.redis.keys > 0 ? 1 : 0,
     one.redis.role === "master" && ofHistory(one, record) ? 1 : 0,
-    record !== undefined && isLastMaster(one, record) && !ofHistory(one, record) ? 1 : 0,
+    record !== undefined && isLastMaster(one, record) && !comparable(one, record) ? 1 : 0,
     ofHistory(one, record) ? one.redis.offset : 0,
     record !== undefined && isLastMaster(one, record) ? 1 : 0,
     fileTime(one),
@@ -38,6 +38,14 @@ export function rankByData(nodes: readonly RedisMember[], record: MasterRecord |
     }
     return a.member.pod.name < b.member.pod.name ? -1 : 1;
   });
+}
+
+/**
+ * An append-only file says nothing of its history. A snapshot does: one of another history than the record's was made before the last master became one, and
+ * anything of the record's own history is later.
+ */
+function comparable(one: RedisMember, record: MasterRecord): boolean {
+  return ofHistory(one, record) || one.redis.report?.appendonly === false;
 }
 
 function ofHistory({ redis }: RedisMember, record: MasterRecord | undefined): boolean {

@@ -1,9 +1,22 @@
 /** The master is being deleted, drained or asked away: hand over without losing a write (design, "handover"). */
+import type { Address, GroupFacts } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { proxiesAreReady } from "./proxies.ts";
-import { handoverCandidates } from "./successor.ts";
-import { addressOf, highestEpoch, majority, monitoring, nameOf, type RedisMember, redisUp, sentinelElecting } from "./view.ts";
+import { handoverCandidates, rank } from "./successor.ts";
+import {
+  addressOf,
+  highestEpoch,
+  type MonitoringMember,
+  majority,
+  monitoring,
+  nameOf,
+  type RedisMember,
+  redisMembers,
+  redisUp,
+  sameAddress,
+  sentinelElecting,
+} from "./view.ts";
 
 /**
  * What a person asks for on the Service. It counts only while the Service as we see it records the present master: a watch that is behind still shows
@@ -36,6 +49,38 @@ function askedFor(context: Context, candidates: readonly RedisMember[]): RedisMe
   return fit.length > 0 ? fit : `${nameOf(named)} can't take over: its link to the master is not up, or it is about to go`;
 }
 
+/**
+ * With `promotion: sentinel` any replica may be chosen whose priority is not 0, by what the sentinel knew up to ten seconds ago: so each of them must be well, or
+ * writes would be paused for a promotion that can lose some. Returns them, or what is wrong.
+ */
+function sentinelMayChoose(facts: GroupFacts, master: Address): RedisMember[] | string {
+  const others = redisMembers(facts).filter(
+    (member) => !sameAddress(addressOf(member), master) && !member.pod.orphan && member.pod.settings.priority !== 0,
+  );
+  const up = redisUp(facts);
+  const found: RedisMember[] = [];
+  for (const member of others) {
+    // Sentinel's own connection is refused as well: it does not choose that one.
+    if (member.redis === undefined || member.redis.state === "refused") continue;
+    const one = up.find((seen) => seen.member === member);
+    const well = one !== undefined && sameAddress(one.redis.master, master) && one.redis.linkUp;
+    if (!well || one.redis.syncing || one.redis.loading) return `${nameOf(member)}, which Sentinel may choose, is not in sync`;
+    found.push(one);
+  }
+  return rank(facts, found, false);
+}
+
+/** First the sentinels that know every one of the candidates and think them well. */
+function bestInformed(watching: readonly MonitoringMember[], candidates: readonly RedisMember[]): MonitoringMember[] {
+  const knows = ({ master }: MonitoringMember): number =>
+    candidates.filter(({ member }) =>
+      master.replicas.some(({ ip, flags }) => ip === member.pod.ip && !flags.some((flag) => BAD.has(flag))),
+    ).length;
+  return [...watching].sort((a, b) => knows(b) - knows(a));
+}
+
+const BAD: ReadonlySet<string> = new Set(["s_down", "o_down", "disconnected"]);
+
 /** Starts the handover act; the act undoes itself at any failure and is tried again later. */
 export const handover: Policy = (context): Step => {
   const { facts, truth, memory } = context;
@@ -66,19 +111,26 @@ export const handover: Policy = (context): Step => {
   }
   if (!proxiesAreReady(context, truth.member.pod, wantedSince))
     return { actions: [], state: "handover", memory: { handoverWantedSince: wantedSince } };
-  const chosen = fit[0];
+  const bySentinel = facts.settings.promotion === "sentinel";
+  if (bySentinel && typeof asked === "string" && facts.members.some(({ pod }) => pod.name === asked)) {
+    return impossible(context, `${why}, but with promotion: sentinel it is Sentinel that chooses the pod; ask for "any"`, true);
+  }
+  const eligible = bySentinel ? sentinelMayChoose(facts, truth.address) : fit;
+  if (typeof eligible === "string") return impossible(context, `${why}, but ${eligible}`, asked !== undefined);
+  const chosen = eligible[0];
   // A request that names nobody is over with one try: it would move the master on and on.
   const over = asked !== undefined && !facts.members.some(({ pod }) => pod.name === asked);
   return {
     actions: [
       {
         kind: "handover",
+        by: bySentinel ? "sentinel" : "votes",
         from: truth.member,
-        candidates: fit.map(({ member }) => member),
+        candidates: eligible.map(({ member }) => member),
         others: redisUp(facts)
           .filter(({ member, redis }) => member !== chosen?.member && redis.role === "replica" && addressOf(member) !== undefined)
           .map(({ member }) => member),
-        sentinels: watching.map(({ member }) => member),
+        sentinels: (bySentinel ? bestInformed(watching, eligible) : watching).map(({ member }) => member),
         votes: needed,
         epoch: Math.max(highestEpoch(facts), truth.epoch) + 1,
         cause: why,

@@ -1,8 +1,9 @@
 /** Sentinels watch the right master with the right settings, have a stable slot each, and know nobody but the living. */
-import type { GroupFacts, MemberFact, Monitored, PeerSeen, PodFact } from "../../model/facts.ts";
+import type { Address, GroupFacts, MemberFact, Monitored, PeerSeen, PodFact } from "../../model/facts.ts";
 import type { Action, SentinelSettings } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { CLAIMED } from "./route.ts";
 import { monitoring, redisMembers, redisUp, sameAddress, sentinelElecting, sentinelMembers, sentinelsUp } from "./view.ts";
 
 /** During a rollout a new pod waits this long for the slot of the one that it replaces, ms; then it gets one of its own. */
@@ -16,6 +17,9 @@ export const FORGET_INTERVAL_MS = 3_000;
 
 /** A sentinel that is started again for its new slot is given this time to come back with it, ms: the kubelet shows the slot to the pod with its next sync. */
 export const RESTART_INTERVAL_MS = 20_000;
+
+/** Sentinels tell each other of a new master within two seconds; a slow machine gets more, ms. */
+export const GOSSIP_MS = 10_000;
 
 /**
  * How often the sentinels ping, ms (Sentinel's own: 1000, set by SENTINEL DEBUG, gone after a restart). The clock of down-after starts with the first ping
@@ -119,8 +123,9 @@ function lowestIsFree(taken: ReadonlySet<number>, members: number): boolean {
 
 /** MONITOR where nobody is watched, hello where an older configuration is believed, SET where settings differ. */
 export const sentinels: Policy = ({ facts, truth }): Step => {
-  if (truth.kind !== "confirmed" || truth.member.pod.orphan || !facts.leading) return NOTHING;
-  if (sentinelElecting(facts)) return NOTHING;
+  if (truth.kind === "none" || !facts.leading || sentinelElecting(facts)) return NOTHING;
+  if (truth.kind === "named") return { actions: newVoters(facts, truth) };
+  if (truth.member.pod.orphan) return NOTHING;
   const wanted = wantedSettings(facts);
   const actions: Action[] = [];
   for (const { member, sentinel } of sentinelsUp(facts)) {
@@ -130,7 +135,10 @@ export const sentinels: Policy = ({ facts, truth }): Step => {
     } else if (!sameAddress(master.address, truth.address)) {
       // A peer is needed as the apparent sender of the hello; a sentinel that knows none is told by REMOVE and MONITOR.
       const alone = master.sentinels.length === 0 || master.configEpoch >= truth.epoch;
-      if (alone) actions.push({ kind: "monitor", member, master: truth.address, settings: wanted, replace: true });
+      // Without our hello its peers tell it within two seconds: only one that they don't reach is monitored anew.
+      if (!alone && facts.settings.promotion === "sentinel" && young(facts)) continue;
+      if (alone || facts.settings.promotion === "sentinel")
+        actions.push({ kind: "monitor", member, master: truth.address, settings: wanted, replace: true });
       else actions.push({ kind: "hello", member, master: truth.address, epoch: truth.epoch });
     } else {
       const settings = differing(master, wanted);
@@ -145,8 +153,32 @@ export const sentinels: Policy = ({ facts, truth }): Step => {
   return { actions };
 };
 
+/**
+ * A sentinel that came up without a peer to learn from, while the master is lost: it is told what the others watch, else the majority that an election
+ * needs might never come together again. Not on the word of a sentinel that is older than the record, or where there is no record: it would win a majority
+ * for what may be an old file.
+ */
+function newVoters(
+  facts: GroupFacts,
+  { address: named, epoch }: { readonly address: Address; readonly epoch: number },
+): Action[] {
+  const record = facts.masterService?.record;
+  if (record === undefined || record.reason === CLAIMED || epoch < record.epoch) return [];
+  if (!monitoring(facts).some(({ master }) => sameAddress(master.address, named))) return [];
+  const settings = wantedSettings(facts);
+  return sentinelsUp(facts)
+    .filter(({ sentinel }) => sentinel.master === undefined)
+    .map(({ member }) => ({ kind: "monitor", member, master: named, settings, replace: false }));
+}
+
 /** A server that does not tell its periods (Redis 6.2) can't be given any. */
 const slower = (has: number | undefined, wanted: number): boolean => has !== undefined && has !== wanted;
+
+/** The master became master so lately that Sentinel's own gossip may still be under way. */
+function young(facts: GroupFacts): boolean {
+  const since = facts.masterService?.record?.since;
+  return since !== undefined && facts.at - Date.parse(since) < GOSSIP_MS;
+}
 
 function differing(has: Monitored, wanted: SentinelSettings): Partial<SentinelSettings> {
   return {

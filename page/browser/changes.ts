@@ -115,7 +115,7 @@ export function historyView({ record, history, master }: GroupDetail, now: numbe
       ? h("p", { class: "quiet" }, "There was none yet.")
       : h(
           "div",
-          { class: "wide-table", tabindex: 0, role: "region", "aria-labelledby": "history" },
+          { class: "wide-table", tabindex: 0, role: "group", "aria-labelledby": "history" },
           h(
             "table",
             { class: "plain" },

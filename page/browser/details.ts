@@ -15,7 +15,7 @@ export function detailsView(group: GroupDetail, now: number): Piece {
     h("h2", { id: "details" }, "Pods"),
     h(
       "div",
-      { class: "wide-table", tabindex: 0, role: "region", "aria-labelledby": "details" },
+      { class: "wide-table", tabindex: 0, role: "group", "aria-labelledby": "details" },
       h(
         "table",
         { class: "plain" },

@@ -31,6 +31,8 @@ let startedAt = 0;
 /** the replica's clock minus ours, ms */
 let ahead = 0;
 let drawn = 0;
+/** another view was asked for: a screen reader goes on from its title as soon as that is there */
+let toTitle = false;
 
 /** `namespace/cluster` of the address, or undefined for all groups. */
 function chosen(): string | undefined {
@@ -84,6 +86,11 @@ function drawNow(): void {
   else render(main, groupView(wanted, serverNow, live));
   moveArrows(main);
   document.title = titleOf(wanted);
+  const title = document.getElementById("title");
+  if (toTitle && title !== null) {
+    toTitle = false;
+    title.focus({ preventScroll: true });
+  }
 }
 
 const waiting = (): Piece[] => [h("p", { class: "lead quiet", role: "status" }, "Waiting for the first answer…")];
@@ -159,8 +166,7 @@ function navigate(): void {
 addEventListener("hashchange", () => {
   navigate();
   scrollTo(0, 0);
-  // A screen reader goes on from the new page's title.
-  requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById("title")?.focus({ preventScroll: true })));
+  toTitle = true;
 });
 addEventListener("resize", draw);
 document.addEventListener("visibilitychange", draw);

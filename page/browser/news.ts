@@ -1,7 +1,7 @@
 /** Events as they come, the newest first. */
 import { absolute, clock } from "../model/text.ts";
 import { spaced } from "../model/words.ts";
-import type { GroupDetail, NewsItem, Replica } from "../wire.ts";
+import type { GroupDetail, Level, NewsItem, Replica } from "../wire.ts";
 import { h, type Piece } from "./dom.ts";
 import { glyph } from "./glyphs.ts";
 
@@ -19,39 +19,22 @@ export function newsView(items: readonly NewsItem[], replica: Replica | undefine
     h("p", { class: "quiet" }, `Told by this replica${since}.`),
     items.length === 0 ? h("p", { class: "quiet" }, "None yet.") : undefined,
     h(
-      "ol",
-      {
-        class: "news",
-        role: "log",
-        "aria-live": "polite",
-        "aria-relevant": "additions",
-        "aria-labelledby": "news",
-        reversed: true,
-        tabindex: 0,
-      },
-      [...items]
-        .reverse()
-        .slice(0, SHOWN)
-        .map(({ seq, at, reason, message, level }) =>
-          h(
-            "li",
-            { key: seq, class: level, "data-reason": reason },
-            h("time", { datetime: new Date(at).toISOString(), title: absolute(at) }, clock(at)),
-            h(
-              "div",
-              {},
-              h(
-                "strong",
-                {},
-                level === "info"
-                  ? undefined
-                  : glyph(level === "halted" ? "stop" : "triangle", level === "halted" ? "bad" : "warn"),
-                spaced(reason),
-              ),
-              h("p", {}, message),
-            ),
-          ),
-        ),
+      "div",
+      { class: "news", role: "log", "aria-relevant": "additions", "aria-labelledby": "news", tabindex: 0 },
+      h("ol", {}, [...items].reverse().slice(0, SHOWN).map(itemView)),
     ),
   );
+}
+
+const itemView = ({ seq, at, reason, message, level }: NewsItem): Piece =>
+  h(
+    "li",
+    { key: seq, class: level, "data-reason": reason },
+    h("time", { datetime: new Date(at).toISOString(), title: absolute(at) }, clock(at)),
+    h("div", {}, h("strong", {}, mark(level), spaced(reason)), h("p", {}, message)),
+  );
+
+function mark(level: Level): Piece | undefined {
+  if (level === "info") return undefined;
+  return level === "halted" ? glyph("stop", "bad") : glyph("triangle", "warn");
 }

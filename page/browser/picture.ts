@@ -67,12 +67,14 @@ function cardView(card: Card): Piece {
       podName(card.pod),
       card.badges.map((text) => h("span", { class: "tag", key: text }, text)),
     ),
-    h(
-      "div",
-      { class: "pod-facts" },
-      card.lag === undefined ? undefined : h("span", { class: "lag" }, card.lag),
-      card.facts.map((text) => h("span", { key: text }, text)),
-    ),
+    card.facts.length === 0 && card.lag === undefined
+      ? undefined
+      : h(
+          "div",
+          { class: "pod-facts" },
+          card.lag === undefined ? undefined : h("span", { class: "lag" }, card.lag),
+          card.facts.map((text) => h("span", { key: text }, text)),
+        ),
     card.sentinel === undefined
       ? undefined
       : h(

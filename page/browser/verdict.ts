@@ -11,7 +11,11 @@ export function verdictView(verdict: Verdict, now: number): Piece {
   return h(
     "section",
     { class: `card verdict ${state.tone}`, "aria-labelledby": "verdict", "data-state": state.word },
-    h("h2", { id: "verdict", class: "verdict-state", role: "status" }, badge(state), h("span", { class: "headline" }, headline)),
+    h(
+      "div",
+      { role: "status" },
+      h("h2", { id: "verdict", class: "verdict-state" }, badge(state), h("span", { class: "headline" }, headline)),
+    ),
     h(
       "dl",
       { class: "answers" },
@@ -44,7 +48,7 @@ const answer = (question: string, value: Piece, detail: string | undefined): Pie
     "div",
     { key: question },
     h("dt", {}, question),
-    h("dd", {}, value, detail === undefined ? undefined : h("p", { class: "quiet" }, detail)),
+    h("dd", {}, value, detail === undefined || detail === "" ? undefined : h("p", { class: "quiet" }, detail)),
   );
 
 /** What to do; "nothing" is an answer too. */

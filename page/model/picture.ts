@@ -7,6 +7,7 @@ export interface Card {
   readonly pod: string;
   /** top edge */
   readonly y: number;
+  readonly height: number;
   readonly role: "master" | "replica" | "waiting" | "down" | "sentinel";
   readonly roleText: string;
   readonly tone: Tone;
@@ -46,7 +47,8 @@ export interface Picture {
   readonly text: string;
 }
 
-export const CARD = { height: 88, gap: 14 } as const;
+/** The style sheet has the same. `low`: of a pod that only runs a sentinel. */
+export const CARD = { height: 88, low: 62, gap: 14 } as const;
 const REACH = { first: 18, each: 8, most: 38 } as const;
 
 /** Redis pods first, each always in the same place; then pods that only run a sentinel. */
@@ -55,9 +57,10 @@ export function pictureOf(group: GroupDetail): Picture {
     ...group.members.filter(({ redis }) => redis !== undefined),
     ...group.members.filter(({ redis }) => redis === undefined),
   ];
-  const yOf = (at: number): number => at * (CARD.height + CARD.gap);
-  const middle = (at: number): number => yOf(at) + CARD.height / 2;
-  const cards = shown.map((member, at) => cardOf(member, group, yOf(at)));
+  const heights = shown.map(({ redis }) => (redis === undefined ? CARD.low : CARD.height));
+  const yOf = (at: number): number => heights.slice(0, at).reduce((sum, height) => sum + height + CARD.gap, 0);
+  const middle = (at: number): number => yOf(at) + (heights[at] ?? 0) / 2;
+  const cards = shown.map((member, at) => ({ ...cardOf(member, group), y: yOf(at), height: heights[at] ?? 0 }));
   const masterAt = shown.findIndex(({ pod, redis }) => pod === group.master && redis !== undefined);
   const links: Link[] = [];
   shown.forEach(({ pod, redis }, at) => {
@@ -70,7 +73,7 @@ export function pictureOf(group: GroupDetail): Picture {
   const led = shown[ledAt];
   const arrow = led === undefined ? undefined : { to: led.pod, y: middle(ledAt), good: led.pod === group.master };
   return {
-    height: Math.max(0, shown.length * (CARD.height + CARD.gap) - CARD.gap),
+    height: Math.max(0, yOf(shown.length) - CARD.gap),
     cards,
     links,
     arrow,
@@ -83,7 +86,7 @@ function linkState(redis: RedisLine): Link["state"] {
   return redis.linkUp ? "live" : "down";
 }
 
-function cardOf(member: MemberLine, group: GroupDetail, y: number): Card {
+function cardOf(member: MemberLine, group: GroupDetail): Omit<Card, "y" | "height"> {
   const { pod, redis } = member;
   const badges = [
     member.terminating ? "ending" : "",
@@ -92,7 +95,7 @@ function cardOf(member: MemberLine, group: GroupDetail, y: number): Card {
     member.nodeGoing ? "its node is going" : "",
     member.restarts > 0 ? `restarted ${member.restarts}×` : "",
   ].filter((badge) => badge !== "");
-  return { pod, y, badges, sentinel: sentinelOf(member, group), lag: undefined, ...roleOf(member, group, redis) };
+  return { pod, badges, sentinel: sentinelOf(member, group), lag: undefined, ...roleOf(member, group, redis) };
 }
 
 type RolePart = Pick<Card, "role" | "roleText" | "tone" | "facts"> & { readonly lag?: string };

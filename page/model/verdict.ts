@@ -57,7 +57,8 @@ function without(group: GroupDetail, notes: readonly Note[]): Answers {
     since: state === "unknown" ? undefined : lostAt,
     why:
       first !== undefined
-        ? { text: `${first.message}.`, cause: undefined, reason: first.reason }
+        ? // Its message stands right below, in full.
+          { text: "", cause: undefined, reason: first.reason }
         : silent === undefined
           ? undefined
           : { text: silent, cause: undefined, reason: "Not confirmed" },

@@ -149,6 +149,32 @@ test("preStop leaves it to connected handlers for longer, and to whoever has pau
   ]);
 });
 
+test("preStop of the last master waits for new pods of the group, which copy from it, and then hands over to one", async () => {
+  const [master, replica] = await group();
+  replica.redis.kill();
+  await until("no replica", async () => (await master.info("replication")).connected_slaves === "0");
+  const hook = master.preStop({ REDIS_HA_GRACE_S: "20", REDIS_HA_PRESTOP_HANDLERS_S: "1" });
+  // Longer than any patience with a group that is gone: the new pod's sentinel is in the Service, its redis not yet there.
+  await pause(6000);
+  expect(await master.role()).toBe("master");
+  replica.startRedis([]);
+  const { code, log } = await hook;
+  expect({ code, log }).toEqual({ code: 0, log: expect.stringContaining("handing over by the sentinel") });
+  expect(await replica.role()).toBe("master");
+});
+
+test("preStop follows a replica that was promoted, though the sentinel that did it died before it told the others", async () => {
+  const [master, replica] = await group();
+  for (const pod of [master, replica])
+    await until("the sentinels to know each other", async () => (await pod.monitored())["num-other-sentinels"] === "1");
+  await until("the replica to be known", async () => (await replica.monitored())["num-slaves"] === "1");
+  expect(await replica.callSentinel("sentinel", "simulate-failure", "crash-after-promotion")).toEqual(["OK"]);
+  const { code, log } = await master.preStop({ REDIS_HA_PRESTOP_HANDLERS_S: "0" });
+  expect(await replica.role()).toBe("master");
+  expect(await master.role(), "two masters that take writes").toMatch(new RegExp(`^slave ${replica.ip} 6379 `));
+  expect({ code, log }).toEqual({ code: 0, log: expect.stringContaining(`${replica.ip}:6379 is the master`) });
+});
+
 test("preStop fences a master that was not told that another one was chosen", async () => {
   const [master, replica] = await group();
   for (const pod of [master, replica])

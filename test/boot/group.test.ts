@@ -178,6 +178,7 @@ async function handOver(pods: readonly Pod[], master: Pod): Promise<void> {
   expect(dead.ms).toBeLessThan(3000);
   for (const pod of pods) if (pod !== next) pod.redis.kill();
   await until("no replica", async () => (await next.info("replication")).connected_slaves === "0");
+  await next.bed.publish([next]);
   const alone = await next.preStop();
   expect(alone).toMatchObject({ code: 0, log: expect.stringContaining("nothing to hand over to") });
 }

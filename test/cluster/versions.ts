@@ -15,6 +15,9 @@ export const CNI_PLUGINS = "1.7.1";
 export const COREDNS = "1.12.4";
 /** Built only for `npm run test:cert-manager`. */
 export const CERT_MANAGER = "1.21.2";
+/** Only for `npm run test:monitoring` and `npm run test:chart`. */
+export const PROMETHEUS = "0.316.0";
+export const HELM = "3.22.0";
 /** The name under which containerd and the kubelet look for the pause image. */
 export const PAUSE_IMAGE = "registry.k8s.io/pause:3.10";
 

@@ -242,7 +242,7 @@ export const memory: fc.Arbitrary<Memory> = fc.record({
   slotsGiven: fc.constant(new Map()),
   handoverWantedSince: fc.constantFrom(undefined, START - 5000),
   previous: fc.constant(undefined),
-  unpausedFor: fc.constant(undefined),
+  inheritedFor: fc.constant(undefined),
   master: fc.option(
     fc.record({
       uid: fc.constantFrom(...NAMES).map((name) => `uid-${name}`),
@@ -261,5 +261,6 @@ export const memory: fc.Arbitrary<Memory> = fc.record({
   sentinelRestartedAt: fc.constant(0),
   forgotAt: fc.constantFrom(0, START - 1000),
   handoverNotBefore: fc.constantFrom(0, START + 100),
+  promotionsTried: fc.nat(12),
   promoteNotBefore: fc.constantFrom(0, 0, START + 100),
 });

@@ -32,6 +32,8 @@ export interface Service {
   readonly selects?: string;
   /** `POD epoch N [claimed] [ip=…] [volume=…] [replid=…] [since=…]` */
   readonly record?: string | null;
+  /** the records before it, newest first, in the same words */
+  readonly history?: readonly string[];
   readonly halted?: string;
   readonly handover?: string | null;
   readonly promote?: string | null;
@@ -327,7 +329,7 @@ function serviceOf(service: Service, pods: readonly PodFact[]): ServiceFact {
       [LABEL.instance]: service.selects === undefined ? "none-yet" : `i-${service.selects}`,
     },
     record: service.record == null ? undefined : recordOf(service.record, pods),
-    history: [],
+    history: (service.history ?? []).map((line) => recordOf(line, pods)),
     originalSelector: undefined,
     halted: service.halted,
     requests: {

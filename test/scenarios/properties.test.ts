@@ -35,6 +35,7 @@ function touched(action: Action): readonly { readonly uid: string }[] {
     case "restore-record":
       return action.pod === undefined ? [] : [action.pod];
     case "copy":
+    case "cut":
     case "mark-service":
       return [];
     default:

@@ -22,13 +22,13 @@ export function render(action: Action): string {
     case "promote": {
       const old = action.old === undefined ? "nobody" : nameAt(action.old.ip);
       const who = `promote ${list(action.candidates)} for ${action.cause} after ${old}`;
-      return `${who}: votes ${action.votes} epoch ${action.epoch} others ${list(action.others)} told ${list(action.sentinels)}`;
+      return `${who}: votes ${action.votes} epoch ${action.epoch} others ${list(action.others)} told ${list(action.sentinels)}${action.byMonitor === true ? " by MONITOR" : ""}`;
     }
     case "sentinel-failover":
-      return `ask sentinel ${action.sentinel.pod.name} for a failover`;
+      return `ask sentinel ${action.sentinel.pod.name} for a failover${action.voters.length === 0 ? "" : ` after votes of ${list(action.voters)}`}`;
     case "handover":
       return (
-        `handover ${action.from.pod.name} to ${list(action.candidates)}: votes ${action.votes} epoch ${action.epoch} ` +
+        `handover ${action.from.pod.name} to ${list(action.candidates)}${action.by === "sentinel" ? " by Sentinel" : ""}: votes ${action.votes} epoch ${action.epoch} ` +
         `others ${list(action.others)} told ${list(action.sentinels)}`
       );
     case "fence":
@@ -65,5 +65,7 @@ export function render(action: Action): string {
     }
     case "unpause":
       return `unpause ${action.member.pod.name}`;
+    case "cut":
+      return `cut ${nameAt(action.previous.ip)}`;
   }
 }

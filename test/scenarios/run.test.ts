@@ -23,7 +23,12 @@ interface Scenario {
   readonly about: string;
   /** kinds that are part of the comparison here though they usually are not */
   readonly show?: readonly Action["kind"][];
-  readonly memory?: { readonly firstSeen?: string; readonly leadsNew?: boolean };
+  readonly memory?: {
+    readonly firstSeen?: string;
+    readonly leadsNew?: boolean;
+    readonly tried?: number;
+    readonly tryAgainIn?: string;
+  };
   readonly rounds: readonly Round[];
 }
 
@@ -40,8 +45,10 @@ describe.each(files)("%s", (file) => {
   test.each(Object.entries(scenarios))("%s", (_, scenario) => {
     let memory: Memory = {
       ...freshMemory(START + ms(scenario.memory?.firstSeen ?? "-60s")),
+      promotionsTried: scenario.memory?.tried ?? 0,
+      promoteNotBefore: scenario.memory?.tryAgainIn === undefined ? 0 : START + ms(scenario.memory.tryAgainIn),
       leadingSince: scenario.memory?.leadsNew === true ? undefined : START - 60_000,
-      unpausedFor: scenario.memory?.leadsNew === true ? undefined : START - 60_000,
+      inheritedFor: scenario.memory?.leadsNew === true ? undefined : START - 60_000,
     };
     let situation: Situation = {};
     const found: unknown[] = [];

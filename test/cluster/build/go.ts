@@ -26,10 +26,10 @@ export async function go(args: readonly string[], options: GoOptions): Promise<R
 export async function goBuild(
   packages: readonly string[],
   output: string,
-  options: GoOptions & { flags?: string },
+  options: GoOptions & { flags?: string; buildFlags?: readonly string[] },
 ): Promise<void> {
   const flags = `${STRIPPED} ${options.flags ?? ""}`.trim();
-  await go(["build", "-trimpath", "-ldflags", flags, "-o", output, ...packages], options);
+  await go(["build", "-trimpath", ...(options.buildFlags ?? []), "-ldflags", flags, "-o", output, ...packages], options);
 }
 
 /** Installs packages at a version, from the Go module proxy, into the folder `bin`. */

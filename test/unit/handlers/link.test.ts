@@ -82,8 +82,8 @@ test("kill -9: the closed connection is followed by a refusal within millisecond
   started.signal("SIGKILL");
   const refused = await until("refused");
   expect(seen.map(({ state }) => state)).toEqual(["up", "connecting", "refused"]);
-  // 1–3 ms on an idle machine
-  expect(refused - killed).toBeLessThan(100);
+  // 1–3 ms on an idle machine; a loaded one schedules us late
+  expect(refused - killed).toBeLessThan(1000);
 });
 
 test("a server that comes back is up again", async () => {

@@ -159,3 +159,11 @@ test("429 and 500 are tried again, 404 is not", async () => {
   api.faults = [new KubeError({ status: 404, reason: "NotFound", message: "gone" })];
   expect((await writeRoute(contextOf(api), pod("a"), 9, "FailedOver", "h2")).outcome).toBe("failed");
 });
+
+test("a server that asks for a long wait is asked again after a second: clients are waiting for the route", async () => {
+  const api = new Api();
+  api.faults = [new KubeError({ status: 429, reason: "TooManyRequests", message: "busy", retryAfterMs: 30_000 })];
+  const startedAt = performance.now();
+  expect(await writeRoute(contextOf(api), pod("b"), 8, "FailedOver", "h2")).toEqual({ outcome: "done" });
+  expect(performance.now() - startedAt).toBeLessThan(5000);
+});

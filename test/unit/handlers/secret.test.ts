@@ -67,7 +67,7 @@ test("deleted while the group runs it is put back as it was, within half a minut
   expect(await kept.ensure(RUNNING, settings, false), "the group goes on meanwhile").toBe(true);
   await vi.waitFor(() => expect(stored()).toBe("in-use"), { timeout: 10_000 });
   expect(kept.value).toBe("in-use");
-  expect(said.map(([reason]) => reason)).toEqual([REASON.SecretRestored]);
+  await vi.waitFor(() => expect(said.map(([reason]) => reason)).toEqual([REASON.SecretRestored]));
 });
 
 test("a running group whose password nobody knows gets no new one; what to do is said once", async () => {

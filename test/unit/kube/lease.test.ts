@@ -94,6 +94,15 @@ describe("electLeader", () => {
     expect(log).toEqual(["+a", "-a", "+b"]);
   });
 
+  test("after a standstill of the whole process nobody is told that it still holds: not even before the timers have run", async () => {
+    const a = elect("a");
+    await until(["+a"]);
+    expect(a.held).toBe(true);
+    const wakeAt = performance.now() + 1100;
+    while (performance.now() < wakeAt);
+    expect(a.held).toBe(false);
+  });
+
   test("loses it at once when somebody else wrote it", async () => {
     elect("a");
     await until(["+a"]);

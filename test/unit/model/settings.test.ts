@@ -49,6 +49,8 @@ describe("each annotation", () => {
     ["downAfter", "30000", { downAfterMs: 30_000 }],
     ["failoverTimeout", "1m", { failoverTimeoutMs: 60_000 }],
     ["parallelSyncs", "1", { parallelSyncs: 1 }],
+    ["durability", "asynchronous", { minReplicasMaxLagS: 10 }],
+    ["durability", "replicated", { minReplicasToWrite: 1, minReplicasMaxLagS: 1 }],
     ["minReplicasToWrite", "0", { minReplicasToWrite: 0 }],
     ["minReplicasMaxLag", "10", { minReplicasMaxLagS: 10 }],
     ["minReplicasMaxLag", "1m", { minReplicasMaxLagS: 60 }],
@@ -92,6 +94,7 @@ describe("each annotation", () => {
     ["downAfter", "25h"],
     ["failoverTimeout", "0"],
     ["parallelSyncs", "0"],
+    ["durability", "safe"],
     ["minReplicasToWrite", "-1"],
     ["minReplicasMaxLag", "0"],
     ["minReplicasMaxLag", "2500ms"],
@@ -179,6 +182,28 @@ describe("labels", () => {
   test("other settings as labels are pointed out", () => {
     expect(parseSettings(CLUSTER, { [ANNOTATION.quorum]: "2", [LABEL.redis]: "true" }).warnings).toEqual([
       `${ANNOTATION.quorum} has no effect as a label: make it an annotation`,
+    ]);
+  });
+});
+
+describe("durability: replicated", () => {
+  const REPLICATED = { ...CLUSTER, [ANNOTATION.durability]: "replicated" };
+
+  test("asks for one replica and the shortest lag, without a warning: it is what was asked for", () => {
+    const { settings, errors, warnings } = parseSettings(REPLICATED);
+    expect({ errors, warnings }).toEqual({ errors: [], warnings: [] });
+    expect(settings).toMatchObject({ minReplicasToWrite: 1, minReplicasMaxLagS: 1 });
+  });
+
+  test("the single settings still decide where they are given", () => {
+    const given = { ...REPLICATED, [ANNOTATION.minReplicasToWrite]: "2", [ANNOTATION.minReplicasMaxLag]: "3s" };
+    expect(parseSettings(given).settings).toMatchObject({ minReplicasToWrite: 2, minReplicasMaxLagS: 3 });
+  });
+
+  test("no replica at all contradicts it", () => {
+    const { errors } = parseSettings({ ...REPLICATED, [ANNOTATION.minReplicasToWrite]: "0" });
+    expect(errors).toEqual([
+      `${ANNOTATION.minReplicasToWrite}: "0" contradicts ${ANNOTATION.durability}: replicated; use at least 1, or remove one of the two`,
     ]);
   });
 });

@@ -78,4 +78,16 @@ describe("createMetrics", () => {
     one.events.inc({ reason: "FailedOver" });
     expect(await two.registry.metrics()).not.toContain('reason="FailedOver"');
   });
+
+  test("a change of master and lost writes are counted for their group", async () => {
+    const { metrics, reporter } = setup();
+    const group = { namespace: "ns", cluster: "cache" };
+    reporter.report({ reason: "HandedOver", message: "a is master", ...group });
+    reporter.report({ reason: "ReplicaAttached", message: "b follows", ...group });
+    reporter.report({ reason: "WritesLost", message: "12 bytes", ...group, fields: { lostBytes: 12 } });
+    expect((await metrics.masterChanges.get()).values).toEqual([
+      { labels: { namespace: "ns", group: "cache", reason: "HandedOver" }, value: 1 },
+    ]);
+    expect((await metrics.lostBytes.get()).values).toEqual([{ labels: { namespace: "ns", group: "cache" }, value: 12 }]);
+  });
 });

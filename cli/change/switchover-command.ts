@@ -1,0 +1,63 @@
+/** `redis-ha switchover GROUP [--to POD]`: shows the plan, asks, and follows it. */
+import { Command } from "commander";
+import { REQUEST } from "../../model/names.ts";
+import { EXIT, ending, Problem } from "../exit.ts";
+import { confirm, paperOf, print, progress } from "../paper.ts";
+import { stepLines } from "../status/render.ts";
+import { groupName, onCluster, type Target, type TargetFlags, withTarget } from "../target.ts";
+import { costLines } from "./account.ts";
+import { ask, type Followed, follow, viewOf } from "./follow.ts";
+import { planSwitchover, type SwitchoverPlan } from "./switchover-plan.ts";
+
+interface Flags extends TargetFlags {
+  to?: string;
+  yes?: boolean;
+  dryRun?: boolean;
+  timeout: string;
+}
+
+export function switchoverCommand(): Command {
+  return withTarget(new Command("switchover").argument("<group>", "GROUP or NAMESPACE/GROUP"))
+    .description("hand the master over to a replica without losing a write")
+    .option("--to <pod>", "this replica (default: the best one)")
+    .option("-y, --yes", "do not ask")
+    .option("--dry-run", "only show the plan")
+    .option("--timeout <seconds>", "how long to wait", "60")
+    .action((group: string, flags: Flags) => ending(() => onCluster(flags, (target) => switchover(target, group, flags))));
+}
+
+async function switchover(target: Target, text: string, flags: Flags): Promise<number | undefined> {
+  const group = groupName(text, target);
+  const before = await progress("asking the handlers", viewOf(target, group));
+  if (before.facts === undefined) throw new Problem(`the handlers have only just met ${text}; try again in a second`);
+  const plan = planSwitchover(before.facts, flags.to);
+  if (typeof plan === "string") throw new Problem(plan, EXIT.refused);
+  print(plan.lines);
+  if (flags.dryRun === true) return EXIT.ok;
+  if (flags.yes !== true && !(await confirm("Do it?")))
+    throw new Problem("not done (--yes does it without asking)", EXIT.refused);
+
+  const { from } = plan;
+  const oldUid = before.facts.masterService?.record?.uid;
+  await ask(target, group, plan.service, REQUEST.handover, plan.request);
+  const followed = await follow({
+    target,
+    group,
+    service: plan.service,
+    before,
+    withinMs: Number(flags.timeout) * 1000,
+    say: (line) => print(`  ${line}`),
+    isDone: (uid, pod) => uid !== oldUid && pod !== from && (flags.to === undefined || pod === flags.to),
+  });
+  print(result(plan, followed));
+  return EXIT.ok;
+}
+
+function result({ from }: SwitchoverPlan, { to, timeline, events }: Followed): string[] {
+  const paper = paperOf();
+  return [
+    `${paper.green("done")}: ${to} took over from ${from}`,
+    ...stepLines(timeline?.steps ?? [], paper),
+    ...costLines(timeline, events).map((line) => `  ${line}`),
+  ];
+}

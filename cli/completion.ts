@@ -1,0 +1,90 @@
+/** `redis-ha completion SHELL`: a script for bash, zsh or fish, made from the commands themselves; names of groups come from the cluster. */
+import { Argument, Command } from "commander";
+import { EXIT, ending } from "./exit.ts";
+import { print } from "./paper.ts";
+
+export const SHELLS = ["bash", "zsh", "fish"] as const;
+type Shell = (typeof SHELLS)[number];
+
+/** Commands whose first word is a group. */
+const TAKES_GROUP = "group";
+
+export function completionCommand(): Command {
+  return new Command("completion")
+    .description("print a completion script, as in: source <(redis-ha completion bash)")
+    .addArgument(new Argument("<shell>").choices([...SHELLS]))
+    .action((shell: Shell, _flags: object, command: Command) =>
+      ending(async () => {
+        print(completionScript(shell, command.parent ?? command));
+        return EXIT.ok;
+      }),
+    );
+}
+
+interface Entry {
+  readonly name: string;
+  readonly description: string;
+  readonly options: readonly { readonly flag: string; readonly description: string }[];
+  readonly takesGroup: boolean;
+}
+
+function entries(program: Command): Entry[] {
+  return program.commands.map((command) => ({
+    name: command.name(),
+    description: command.description(),
+    options: command.options.flatMap(({ long, description }) => (long == null ? [] : [{ flag: long, description }])),
+    takesGroup: command.registeredArguments[0]?.name() === TAKES_GROUP,
+  }));
+}
+
+/** The script as text; pure. */
+export function completionScript(shell: Shell, program: Command): string {
+  const name = program.name();
+  const all = entries(program);
+  if (shell === "fish") return fish(name, all);
+  const script = bash(name, all);
+  return shell === "bash" ? script : `autoload -U +X bashcompinit && bashcompinit\n${script}`;
+}
+
+/** `status --json` knows the groups; without a cluster there is nothing to offer, and nothing is said. */
+const groupsOf = (name: string): string => `${name} status --json 2>/dev/null | sed -n 's/^    "cluster": "\\(.*\\)",$/\\1/p'`;
+
+function bash(name: string, all: readonly Entry[]): string {
+  const cases = all.map(({ name: command, options, takesGroup }) => {
+    const flags = options.map(({ flag }) => flag).join(" ");
+    const groups = takesGroup ? ` $(${groupsOf(name)})` : "";
+    return `    ${command}) if [[ $word == -* ]]; then words="${flags}"; else words="${groups.trim()}"; fi ;;`;
+  });
+  return [
+    `_${name.replaceAll("-", "_")}() {`,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
+    '  local word="${COMP_WORDS[COMP_CWORD]}" words=""',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
+    '  case "${COMP_WORDS[1]}" in',
+    ...cases,
+    "  esac",
+    `  if [[ $COMP_CWORD == 1 ]]; then words="${all.map((one) => one.name).join(" ")}"; fi`,
+    '  COMPREPLY=($(compgen -W "$words" -- "$word"))',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
+    '  if [[ ${#COMPREPLY[@]} == 0 && $COMP_CWORD -gt 1 ]]; then COMPREPLY=($(compgen -f -- "$word")); fi',
+    "}",
+    `complete -F _${name.replaceAll("-", "_")} ${name}`,
+  ].join("\n");
+}
+
+const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+
+function fish(name: string, all: readonly Entry[]): string {
+  return all
+    .flatMap(({ name: command, description, options, takesGroup }) => [
+      `complete -c ${name} -n __fish_use_subcommand -f -a ${command} -d ${quoted(description)}`,
+      ...(takesGroup
+        ? [`complete -c ${name} -n '__fish_seen_subcommand_from ${command}' -f -a '(${groupsOf(name).replaceAll("'", "\\'")})'`]
+        : []),
+      ...options.map(
+        ({ flag, description: text }) =>
+          `complete -c ${name} -n '__fish_seen_subcommand_from ${command}' -l ${flag.slice(2)} -d ${quoted(text)}`,
+      ),
+    ])
+    .join("\n");
+}

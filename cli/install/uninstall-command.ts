@@ -1,0 +1,80 @@
+/** `redis-ha uninstall`: removes redis-ha, leaves every Redis running, and says what stays. */
+import { Command } from "commander";
+import { isNotFound } from "../../kube/error.ts";
+import { PATH } from "../../kube/paths.ts";
+import type { KubeObject, Pod } from "../../kube/types.ts";
+import { SERVER_LABELS, SYSTEM_NAMESPACE } from "../../model/names.ts";
+import { EXIT, ending, Problem } from "../exit.ts";
+import { confirm, paperOf, print } from "../paper.ts";
+import { readStatus } from "../status/read.ts";
+import type { GroupStatus } from "../status/status.ts";
+import { onCluster, requireUsualPlace, type Target, type TargetFlags, withCluster } from "../target.ts";
+import { manifests, pathOf } from "./manifests.ts";
+
+interface Flags extends TargetFlags {
+  yes?: boolean;
+}
+
+export function uninstallCommand(): Command {
+  return withCluster(new Command("uninstall"))
+    .description("remove redis-ha from the cluster; every Redis goes on running; says what stays")
+    .option("-y, --yes", "do not ask")
+    .action((flags: Flags) =>
+      ending(async () => {
+        requireUsualPlace(flags);
+        return await onCluster(flags, async (target) => {
+          const groups = await readStatus({ ...target, namespace: undefined });
+          print(consequences(groups));
+          if (flags.yes !== true && !(await confirm("Remove redis-ha?")))
+            throw new Problem("not done (--yes does it without asking)", EXIT.refused);
+          await remove(target);
+          print(`${paperOf().green("removed")}; redis-ha install brings it back, and it finds the groups again`);
+          return EXIT.ok;
+        });
+      }),
+    );
+}
+
+/** What is told before anything is removed. Pure. */
+export function consequences(groups: readonly GroupStatus[]): string[] {
+  if (groups.length === 0) return ["There are no groups: nothing stays."];
+  const objects = groups.map(
+    ({ namespace, cluster, service, master }) =>
+      `  ${namespace}/${cluster}: Services ${service}, ${cluster}-replicas, ${cluster}-sentinel, the password Secret; Service ${service} → ${master ?? "nobody"}`,
+  );
+  return [
+    `${groups.length} groups stay, and every Redis and sentinel of them goes on running:`,
+    ...objects,
+    "What is gone without redis-ha:",
+    "  - Sentinel still fails over, but the Services do not move: they go on leading to the pods above",
+    "  - new pods of these workloads come up as plain, empty servers: do not restart, scale or drain them",
+    "  - new pods that carry a readiness gate are never Ready; deleted masters are not handed over",
+    'To take a group apart first, without a lost write: docs/adoption.md, "Back".',
+  ];
+}
+
+/** The webhook first: while its server goes away, no pod of anybody may be refused. */
+const FIRST = "MutatingWebhookConfiguration";
+const LAST = "Namespace";
+
+async function remove(target: Target): Promise<void> {
+  const rank = ({ kind }: KubeObject): number => (kind === FIRST ? 0 : kind === LAST ? 2 : 1);
+  for (const object of manifests().sort((a, b) => rank(a) - rank(b))) {
+    if (object.kind === LAST && (await othersLiveThere(target))) {
+      print(`  ${object.kind} ${object.metadata?.name} stays: pods that are not of redis-ha run in it`);
+      continue;
+    }
+    try {
+      await target.kube.remove(pathOf(object));
+      print(`  ${object.kind} ${object.metadata?.name}`);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+}
+
+async function othersLiveThere({ kube }: Target): Promise<boolean> {
+  const { items } = await kube.list<Pod>(PATH.pods(SYSTEM_NAMESPACE));
+  const [[key, value] = ["", ""]] = Object.entries(SERVER_LABELS);
+  return items.some(({ metadata }) => metadata?.labels?.[key] !== value);
+}

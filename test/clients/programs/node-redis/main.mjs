@@ -1,0 +1,23 @@
+import { createClient } from "redis";
+import { RECOMMENDED, say, TARGET, write } from "../shared/writers.mjs";
+
+// docs:begin
+const settings = {
+  socket: {
+    connectTimeout: 1000,
+    // a connection without any byte for so long is closed; the ping keeps an idle one alive
+    socketTimeout: 2000,
+    // must be given together with socketTimeout: the default strategy ends the client for good after a socket timeout
+    reconnectStrategy: (attempt) => Math.min(50 * 2 ** attempt, 500),
+  },
+  pingInterval: 500,
+};
+// docs:end
+
+const { host, port, password } = TARGET;
+const chosen = RECOMMENDED ? settings : {};
+const client = createClient({ ...chosen, socket: { ...chosen.socket, host, port }, password });
+client.on("error", () => undefined);
+client.on("ready", () => say({ connected: true }));
+await client.connect();
+await write((key, value) => client.set(key, value));

@@ -1,0 +1,114 @@
+/**
+ * The leading replica of the handlers dies by kill -9, or stands still, in the middle of a failover or a handover: the other one finishes forward or goes back, by the
+ * facts alone. REDIS_HA_CRASH=all tries every step (npm run test:crash); else a few.
+ */
+import { join } from "node:path";
+import { env } from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, describe, expect } from "vitest";
+import { PATH } from "../../kube/paths.ts";
+import type { Deployment } from "../../kube/types.ts";
+import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
+import { verdict } from "./lib/fault.ts";
+import type { Group } from "./lib/group.ts";
+import { type Space, test } from "./lib/scenario.ts";
+import { leader, type Moment, type Standstill, stopAt } from "./lib/stop-at.ts";
+import { say, waitUntil } from "./lib/wait.ts";
+
+const EXPECTED = { replicas: 2, sentinels: 3 };
+const ALL: Readonly<Record<Moment["kind"], readonly string[]>> = {
+  handover: ["paused", "equal", "voted", "promoted", "agreed", "demoted", "patched", "routed", "cut"],
+  failover: ["detected", "voted", "promoted", "agreed", "patched"],
+};
+const FEW: typeof ALL = { handover: ["promoted", "patched"], failover: ["promoted"] };
+const STEPS = env.REDIS_HA_CRASH === "all" ? ALL : FEW;
+const STANDSTILLS = env.REDIS_HA_CRASH === "all" ? ["voted", "promoted", "agreed", "patched"] : ["promoted"];
+
+/** As asynchronous replication loses them; see failover.test.ts. */
+const KILL_LOST = 8;
+const WHOLE_MS = 90_000;
+/** The Lease is another's after 3 s; a busy machine gets more, ms. */
+const TAKEN_OVER_MS = 20_000;
+/** The pause of a handover lasts 10 s by the server's own clock, and nothing of ours may be left of it long before that, ms. */
+const GAP_MS = 9000;
+
+let standstill: Standstill | undefined;
+afterEach(() => standstill?.close());
+
+async function startGroup(space: Space): Promise<Group> {
+  const group = space.group();
+  await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
+  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await space.client.startWriters(await group.throughService());
+  return group;
+}
+
+async function twoHandlers(bed: Bed): Promise<void> {
+  await waitUntil("two replicas of the handlers", WHOLE_MS, async () => {
+    const { status } = await bed.kube.get<Deployment>(PATH.deployments(SYSTEM, "redis-ha"));
+    if (status?.readyReplicas !== 2 || status.replicas !== 2) throw new Error(`${status?.readyReplicas ?? 0} ready`);
+  });
+}
+
+/** A handover or a failover begins, and the handler that leads stands still at that moment. */
+async function until(bed: Bed, group: Group, moment: Moment): Promise<string> {
+  await twoHandlers(bed);
+  await group.client.calm();
+  await group.client.window(true);
+  const pod = await leader(bed);
+  standstill = await stopAt(bed, pod, moment);
+  const master = await group.master();
+  if (moment.kind === "failover") await signal(bed, group.namespace, master.name, "redis", "SIGKILL");
+  else
+    await bed.kubectl(["-n", group.namespace, "annotate", "--overwrite", "service", "cache-master", "redis-ha.io/handover=any"]);
+  await standstill.reached(15_000);
+  return pod;
+}
+
+async function finished(group: Group, moment: Moment, what: string): Promise<void> {
+  await waitUntil(`a whole group after: ${what}`, WHOLE_MS, async () => await group.whole(EXPECTED));
+  await group.client.calm(30_000);
+  const { name } = await group.master();
+  say(`${what}: ${name} is master`);
+  const history = await group.history();
+  const reasons = history.map(({ reason }) => reason).join(", ");
+  const found = await verdict(group);
+  expect(found.missing, `${what}; before: ${reasons}`).toBeLessThanOrEqual(moment.kind === "failover" ? KILL_LOST : 0);
+}
+
+describe.each(Object.entries(STEPS).flatMap(([kind, steps]) => steps.map((step) => ({ kind: kind as Moment["kind"], step }))))(
+  "the leader dies in a $kind at: $step",
+  (moment) => {
+    test("the other one finishes", async ({ bed, space }) => {
+      const group = await startGroup(space);
+      const pod = await until(bed, group, moment);
+      standstill?.kill();
+      await waitUntil("another leader", TAKEN_OVER_MS, async () => {
+        if ((await leader(bed)) === pod) throw new Error(`${pod} still holds the Lease`);
+      });
+      await waitUntil("writes", GAP_MS, async () => {
+        await group.client.command(await group.throughService(), "SET", "e2e:goes-on", "yes");
+      });
+      // Its container would be restarted later and later.
+      await bed.kubectl(["-n", SYSTEM, "delete", "pod", pod, "--wait=false"]);
+      await finished(group, moment, `killed at ${moment.step}`);
+    });
+  },
+);
+
+describe.each(STANDSTILLS.map((step) => ({ kind: "handover" as const, step })))(
+  "the leader stands still in a $kind at: $step, and goes on when another one leads",
+  (moment) => {
+    test("it lets go", async ({ bed, space }) => {
+      const group = await startGroup(space);
+      const pod = await until(bed, group, moment);
+      await waitUntil("another leader", TAKEN_OVER_MS, async () => {
+        if ((await leader(bed)) === pod) throw new Error(`${pod} still holds the Lease`);
+      });
+      // The other one has begun to act by its own facts.
+      await sleep(1000);
+      standstill?.resume();
+      await finished(group, moment, `stood still at ${moment.step}`);
+    });
+  },
+);

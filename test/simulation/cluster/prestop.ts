@@ -1,0 +1,120 @@
+/** docker/boot/prestop: holds a redis that is to end until its role has moved; where no handlers are it hands over through Sentinel. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { REDIS_PORT, SENTINEL_PORT } from "../../../model/names.ts";
+import { askSentinels, bestAnswer, call, info, infoValue, roleOf } from "./answers.ts";
+import type { Pod } from "./boot.ts";
+
+const HANDLERS_MS = 2000;
+
+export async function preStop(pod: Pod, graceMs: number): Promise<void> {
+  const own = (...command: string[]) => call(pod, pod.ip, REDIS_PORT, [command]);
+  const started = Date.now();
+  const elapsed = (): number => Date.now() - started;
+  const bound = Math.max(1000, graceMs - 5000);
+  const handlersThere = / name=redis-ha/.test(String((await own("CLIENT", "LIST"))?.[0] ?? ""));
+  const handlers = handlersThere ? Math.min(5 * HANDLERS_MS, bound / 2) : HANDLERS_MS;
+  const patience = handlersThere ? Math.min(5000, handlers) : 2000;
+  let silent = 0;
+  let alone: number | undefined;
+  let attempted: number | undefined;
+  while (elapsed() < bound) {
+    const [role] = await roleOf(pod, pod.ip);
+    if (role === "slave") return;
+    if (role === "master") {
+      silent = 0;
+      if ((await infoValue(pod, pod.ip, "connected_slaves")) === "0") {
+        alone ??= Date.now();
+        if (Date.now() - alone >= patience) {
+          if (!(await followMovedRole(pod))) pod.log("prestop: no replica, nothing to hand over to");
+          return;
+        }
+        await sleep(100);
+        continue;
+      }
+      alone = undefined;
+      const again = attempted === undefined || (Date.now() - attempted >= 2000 && elapsed() <= bound - 8000);
+      if (elapsed() >= handlers && again) {
+        const good = await goodReplicas(pod);
+        if (good.length > 0) {
+          if (await handOver(pod, good)) return;
+          attempted = Date.now();
+        }
+      }
+    } else {
+      silent += 1;
+      if (silent >= 3) return;
+    }
+    await sleep(100);
+  }
+  pod.log("prestop: still the master, ending nevertheless");
+}
+
+async function goodReplicas(pod: Pod): Promise<string[]> {
+  return [...(await info(pod, pod.ip))].flatMap(([key, value]) => {
+    const [, ip, state, lag] = /ip=([^,]*),.*state=([^,]*),.*lag=(\d+)/.exec(value) ?? [];
+    return /^slave\d/.test(key) && ip !== undefined && state === "online" && Number(lag) <= 2 ? [ip] : [];
+  });
+}
+
+async function named(pod: Pod): Promise<{ ip: string | undefined; sentinel: string | undefined }> {
+  const words = await askSentinels(pod, pod.sentinels());
+  const best = bestAnswer(words);
+  const top = words.filter(({ epoch }) => epoch === best?.epoch);
+  return { ip: best?.ip, sentinel: (top.find(({ from }) => from !== pod.ip) ?? top[0])?.from };
+}
+
+async function followMovedRole(pod: Pod): Promise<boolean> {
+  const { ip } = await named(pod);
+  if (ip === undefined || ip === pod.ip || (await roleOf(pod, ip))[0] !== "master") return false;
+  await demote(pod, ip);
+  return true;
+}
+
+async function demote(pod: Pod, ip: string): Promise<void> {
+  const commands = [
+    ["REPLICAOF", ip, String(REDIS_PORT)],
+    ["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"],
+    ["CLIENT", "KILL", "TYPE", "pubsub"],
+    ["CLIENT", "UNPAUSE"],
+  ];
+  await call(pod, pod.ip, REDIS_PORT, commands, 2000);
+  pod.log(`prestop: ${ip} is the master now; this server follows it and ends`);
+}
+
+async function caughtUp(pod: Pod, replicas: readonly string[]): Promise<boolean> {
+  const offset = Number(await infoValue(pod, pod.ip, "master_repl_offset"));
+  const from = Date.now();
+  while (Date.now() - from <= 1000) {
+    for (const ip of replicas) if (Number(await infoValue(pod, ip, "slave_repl_offset")) >= offset) return true;
+    await sleep(100);
+  }
+  return false;
+}
+
+async function handOver(pod: Pod, replicas: readonly string[]): Promise<boolean> {
+  const own = (...command: string[]) => call(pod, pod.ip, REDIS_PORT, [command]);
+  if (await followMovedRole(pod)) return true;
+  const { ip, sentinel } = await named(pod);
+  if (ip !== pod.ip || sentinel === undefined) return false;
+  if ((await own("PUBLISH", "redis-ha:prestop", "look")) === undefined) return false;
+  pod.log(`prestop: handing over by the sentinel ${sentinel}`);
+  await own("CLIENT", "PAUSE", "10000", "WRITE");
+  const takeBack = async (): Promise<false> => {
+    const now = await named(pod);
+    if (now.ip === undefined || now.ip === pod.ip) await own("CLIENT", "UNPAUSE");
+    return false;
+  };
+  if (!(await caughtUp(pod, replicas))) return takeBack();
+  const reply = String((await call(pod, sentinel, SENTINEL_PORT, [["SENTINEL", "FAILOVER", pod.group]], 2000))?.[0] ?? "");
+  if (reply !== "OK" && !/INPROG/.test(reply)) return takeBack();
+  const waited = Date.now();
+  while (Date.now() - waited <= 4000) {
+    const now = await named(pod);
+    if (now.ip !== undefined && now.ip !== pod.ip) {
+      await demote(pod, now.ip);
+      return true;
+    }
+    await sleep(100);
+  }
+  return takeBack();
+}
