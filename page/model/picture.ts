@@ -110,7 +110,7 @@ function roleOf({ pod }: MemberLine, group: GroupDetail, redis: MemberLine["redi
       facts: [downWord(redis.state)],
     };
   }
-  const held = [`${grouped(redis.keys)} keys`, `offset ${grouped(redis.offset)}`];
+  const held = [`${grouped(redis.keys)} ${redis.keys === 1 ? "key" : "keys"}`, `offset ${grouped(redis.offset)}`];
   if (redis.loading) return { role: "waiting", roleText: "Loading", tone: "warn", facts: ["reads its data from disk"] };
   if (redis.role === "master") {
     return pod === group.master

@@ -39,7 +39,8 @@ describe("the five answers of a healthy group", () => {
   test("the other handler's patch says only MasterRouted: the timeline tells how it was", () => {
     expect(verdict(healthy, since(REASON.MasterRouted)).loss?.kind).toBe("unknown");
     const timelines = [{ ...failover(NOW - 1060, "b", "a"), kind: "handover" as const }];
-    expect(verdict(healthy, { ...since(REASON.MasterRouted), timelines }).loss?.kind).toBe("none");
+    const found = verdict(healthy, { ...since(REASON.MasterRouted), timelines });
+    expect([found.loss?.kind, found.why?.reason]).toEqual(["none", "HandedOver"]);
   });
 
   test("measured losses are added up, those of this group and this reign only", () => {
