@@ -101,8 +101,11 @@ test("with cert-manager: the certificate is its own, admission works, and a rene
       }
       return found;
     });
-    const addresses = (await bed.kube.list<Pod>(PATH.pods(SYSTEM))).items.flatMap(({ status }) => status?.podIP ?? []);
-    expect(addresses).toHaveLength(2);
+    const addresses = await waitUntil("the two new replicas alone", 60_000, async () => {
+      const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM));
+      if (items.length !== 2) throw new Error(`there are ${items.length} pods`);
+      return items.map(({ status }) => status?.podIP ?? "");
+    });
     await withNamespace(bed, async (namespace) => {
       const pod = await bed.kube.create<Pod>(PATH.pods(namespace), plainPod("asks", { "redis-ha.io/cluster": "cache" }));
       expect(pod.metadata?.labels?.[LABEL.instance]).toBeTypeOf("string");
