@@ -112,6 +112,14 @@ ask_sentinels() {
   }
 }
 
+# Some sentinel is in the middle of a failover of this group.
+failover_is_on() {
+  for address in $HA_LOCAL $(sentinel_addresses); do
+    if cli 1 "$address" "$HA_SENTINEL_PORT" sentinel master "$HA_NAME" | grep -q failover_in_progress; then return 0; fi
+  done
+  return 1
+}
+
 # Reads answers; prints `IP PORT EPOCH AGREEING VOTERS` of the highest config-epoch (on a tie what most say), nothing where nobody knows a master.
 best_answer() {
   awk '

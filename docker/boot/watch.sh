@@ -116,6 +116,12 @@ ask_failover() {
     say "waiting: the sentinels name this restarted pod as the master of $HA_NAME, and no replica is surely the one with the data: not asking for a failover"
     return 0
   fi
+  # All that took a while. Sentinel's own election may be on, or won: its new master must not be failed over once more.
+  if failover_is_on; then return 0; fi
+  case $(ask_sentinel "$sentinel") in
+  "$epoch $HA_POD_IP $HA_PORT "*) ;;
+  *) return 0 ;;
+  esac
   reply=$(cli 2 "$sentinel" "$HA_SENTINEL_PORT" sentinel failover "$HA_NAME")
   log "asked the sentinel $sentinel for a failover of $HA_NAME, as this restarted pod was still named its master after $held s: ${reply:-no answer}"
 }

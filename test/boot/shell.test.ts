@@ -145,5 +145,20 @@ describe.each(["dash", "ash"])("%s", (kind) => {
       expect(await safe([], ["me"])).toBe(false);
       expect(await safe([], [])).toBe(false);
     });
+    test("none is asked for while Sentinel's own is on, or when the role has moved since", async () => {
+      const asked = async (on: boolean, answer: string): Promise<boolean> => {
+        const stubs = [
+          "HA_POD_IP=me HA_PORT=6379 HA_LOCAL=me HA_NAME=group failover_asked=0",
+          "hold() { held=99; }; majority() { :; }; failover_is_safe() { :; }; log() { :; }",
+          'ask() { named="me 6379" epoch=1 answers="1 me 6379 2 other"; }',
+          `failover_is_on() { ${on}; }; ask_sentinel() { echo '${answer}'; }`,
+          'cli() { case "$*" in *"sentinel failover"*) echo ASKED >&2 ;; esac; }',
+        ];
+        return (await sh(`${stubs.join("; ")}; ask_failover 2>&1; true`)).includes("ASKED");
+      };
+      expect(await asked(false, "1 me 6379 2 other")).toBe(true);
+      expect(await asked(true, "1 me 6379 2 other")).toBe(false);
+      expect(await asked(false, "2 new 6379 2 other")).toBe(false);
+    });
   });
 });

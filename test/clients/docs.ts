@@ -67,7 +67,7 @@ function clientTable(results: Results, name: string): string {
       return [[title, config, String(samples.length), ...numbers(samples), errorsOf(samples), ...counts(samples)]];
     }),
   );
-  return markdown(HEAD, rows);
+  return rows.length === 0 ? "Not measured yet." : markdown(HEAD, rows);
 }
 
 function numbers(samples: readonly Sample[]): string[] {
@@ -90,9 +90,14 @@ function indexTable(results: Results): string {
   const rows = Object.entries(PROGRAMS).map(([name, { title, connections }]) => [
     `[${title}](${name}.md) ${versionOf(name)}`,
     connections,
-    ...faults.map(([fault]) => CONFIGS.map((config) => cell(results, name, config, fault)).join(" → ")),
+    ...faults.map(([fault]) => both(results, name, fault)),
   ]);
   return markdown(["client", "connections", ...faults.map(([, title]) => title)], rows);
+}
+
+function both(results: Results, name: string, fault: string): string {
+  const measured = CONFIGS.some((config) => samplesOf(results, name, config, fault).length > 0);
+  return measured ? CONFIGS.map((config) => cell(results, name, config, fault)).join(" → ") : "not measured yet";
 }
 
 function cell(results: Results, name: string, config: Config, fault: string): string {
@@ -100,7 +105,8 @@ function cell(results: Results, name: string, config: Config, fault: string): st
   if (samples.length === 0) return "–";
   if (samples.some(({ stuckWriters }) => stuckWriters > 0)) return "**stuck**";
   const total = samples.reduce((sum, { errors }) => sum + Object.values(errors).reduce((a, b) => a + b, 0), 0);
-  return `${seconds(Math.max(...samples.map(({ worstWriterMs }) => worstWriterMs)))}, ${total} errors`;
+  const errors = total === 0 ? "no error" : total === 1 ? "1 error" : `${total} errors`;
+  return `${seconds(Math.max(...samples.map(({ worstWriterMs }) => worstWriterMs)))}, ${errors}`;
 }
 
 function errorsOf(samples: readonly Sample[]): string {

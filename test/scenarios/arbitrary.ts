@@ -198,7 +198,7 @@ const service: fc.Arbitrary<ServiceFact> = fc.record({
 });
 
 /** Facts of one group: one to six pods. */
-export const facts: fc.Arbitrary<GroupFacts> = fc.subarray(NAMES, { minLength: 1 }).chain((names) =>
+const anything: fc.Arbitrary<GroupFacts> = fc.subarray(NAMES, { minLength: 1 }).chain((names) =>
   fc.record({
     group: fc.constant({ namespace: "shop", cluster: "cache" }),
     at: fc.constant(START),
@@ -220,6 +220,23 @@ export const facts: fc.Arbitrary<GroupFacts> = fc.subarray(NAMES, { minLength: 1
     epochHeard: epoch,
   }),
 );
+
+/** All were started anew and wait, and the sentinels know nobody: where a recovery has to choose. Anything else about them is as it comes. */
+const outage: fc.Arbitrary<GroupFacts> = anything.map((given) => ({
+  ...given,
+  leading: true,
+  hint: undefined,
+  members: given.members.map(({ pod, redis, sentinel }) => ({
+    pod: { ...pod, ended: false },
+    redis:
+      redis?.state === "up"
+        ? { ...redis, role: "replica" as const, master: { ip: NOBODY.host, port: NOBODY.port }, linkUp: false, loading: false }
+        : redis,
+    sentinel: sentinel?.state === "up" ? { ...sentinel, tilt: false, master: undefined } : sentinel,
+  })),
+}));
+
+export const facts: fc.Arbitrary<GroupFacts> = fc.oneof({ weight: 2, arbitrary: anything }, { weight: 1, arbitrary: outage });
 
 export const memory: fc.Arbitrary<Memory> = fc.record({
   slotsGiven: fc.constant(new Map()),

@@ -65,7 +65,7 @@ test("deleted while the group runs it is put back as it was, within half a minut
   api.drop(PLACE);
   vi.setSystemTime(Date.now() + 31_000);
   expect(await kept.ensure(RUNNING, settings, false), "the group goes on meanwhile").toBe(true);
-  await vi.waitFor(() => expect(stored()).toBe("in-use"));
+  await vi.waitFor(() => expect(stored()).toBe("in-use"), { timeout: 10_000 });
   expect(kept.value).toBe("in-use");
   await vi.waitFor(() => expect(said.map(([reason]) => reason)).toEqual([REASON.SecretRestored]));
 });
