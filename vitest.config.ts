@@ -59,6 +59,7 @@ export default defineConfig({
         },
       },
       "test/protocol/vitest.config.ts",
+      "test/conformance/vitest.config.ts",
       {
         test: {
           name: "cluster",

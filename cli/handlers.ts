@@ -12,7 +12,7 @@ export type Answer =
   | { readonly ok: false; readonly why: string };
 
 /** Running pods of redis-ha in the system namespace. */
-export async function serverPods(target: Target): Promise<Pod[]> {
+export async function serverPods(target: Pick<Target, "kube" | "system">): Promise<Pod[]> {
   const labelSelector = Object.entries(SERVER_LABELS)
     .map(([key, value]) => `${key}=${value}`)
     .join(",");

@@ -67,7 +67,11 @@ export async function serve(flags: ServeFlags, { log, metrics, kube = connect(fl
       handlers: parts.handlers !== undefined,
     };
   };
-  const admin = createAdmin({ metrics, notReady, page: { replica, groups, news } });
+  const failed = (error: unknown): void => {
+    metrics.unhandledErrors.inc();
+    log.error({ err: error }, "the page could not be made: this is a bug of redis-ha");
+  };
+  const admin = createAdmin({ metrics, notReady, page: { replica, groups, news, failed } });
   await listen(admin, flags.adminPort);
   metrics.buildInfo.set({ version: VERSION }, 1);
   log.info({ version: VERSION, identity, webhook: flags.webhook, handlers: flags.handlers }, "starting");

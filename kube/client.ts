@@ -3,6 +3,7 @@
  * The generated client is not used for requests: it builds a new connection pool for each, converts every object twice and has no time limit.
  */
 
+import type { IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Access, inClusterAccess } from "./access.ts";
 import { errorFromAnswer } from "./error.ts";
@@ -34,6 +35,13 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
+export interface OpenOptions {
+  headers?: Record<string, string>;
+  /** Until the head is there. Default as for requests. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
 /** Options of server-side preconditions on a delete. */
 export interface RemoveOptions extends RequestOptions {
   /** Delete only this very object, not a namesake that took its place. */
@@ -56,6 +64,8 @@ export interface Kube {
   remove(path: string, options?: RemoveOptions): Promise<void>;
   /** An answer that comes line by line (a watch). Resolves when the server ends it, rejects when it breaks. */
   stream(stream: LineStream): Promise<void>;
+  /** The answer to a GET as soon as its head is there, whatever its status (a pod's own answers through the proxy); the caller reads it or destroys it. */
+  open(path: string, options?: OpenOptions): Promise<IncomingMessage>;
   /** Opens `connections` connections ahead of need; call again from time to time to keep them warm. Never throws. */
   warm(connections?: number): Promise<void>;
   /** Keeps two connections warm until close(): an urgent patch then pays no handshake, even while another request hangs. */
@@ -129,6 +139,7 @@ export function connectKube(options: ConnectOptions = {}): Kube {
       await request({ method: "DELETE", path, body: { preconditions, gracePeriodSeconds }, ...common });
     },
     stream: (stream) => streamLines(transport, stream),
+    open: (path, { timeoutMs = defaultTimeoutMs, ...rest } = {}) => transport.open({ method: "GET", path, timeoutMs, ...rest }),
     warm,
     keepWarm: () => void keepWarm(),
     close: () => {

@@ -33,11 +33,16 @@ const STAGES: Readonly<Record<string, Stage>> = {
     run: both(program(["typescript/bin/tsc", "--noEmit"]), program(["typescript/bin/tsc", "--noEmit", "-p", "page/browser"])),
   },
   unit: { what: "unit tests, scenarios", limitMinutes: 10, run: vitest("unit", "default") },
-  simulation: { what: "2,000 simulated groups with faults", limitMinutes: 15, run: vitest("simulation", "verbose") },
+  simulation: { what: "hundreds of simulated groups with faults", limitMinutes: 15, run: vitest("simulation", "verbose") },
   process: { what: "the server as a process, under load", limitMinutes: 10, run: vitest("process", "verbose") },
   page: { what: "the page in a real Chromium", limitMinutes: 10, run: vitest("page", "verbose") },
   boot: { what: "the boot scripts with real servers", limitMinutes: 20, run: vitest("boot", "verbose") },
   protocol: { what: "the sentinels' protocol, on every version", limitMinutes: 10, run: vitest("protocol", "verbose") },
+  conformance: {
+    what: "the simulator's models beside real servers",
+    limitMinutes: 10,
+    run: vitest("conformance", "verbose"),
+  },
   cluster: { what: "everything on a real Kubernetes cluster", limitMinutes: 60, run: vitest("cluster", "verbose") },
 };
 

@@ -4,6 +4,7 @@ import type { Timeline } from "../../handlers/act/timeline.ts";
 import type { GroupView } from "../../handlers/group.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { CoreEvent } from "../../kube/types.ts";
+import type { GroupFacts } from "../../model/facts.ts";
 import { REASON, WARNING } from "../../model/reasons.ts";
 import { EXIT, Problem } from "../exit.ts";
 import { askHandlers } from "../handlers.ts";
@@ -49,8 +50,8 @@ export interface Following {
   readonly before: GroupView;
   readonly withinMs: number;
   readonly say: (line: string) => void;
-  /** whether the recorded master is the one that was asked for */
-  readonly isDone: (recordedUid: string, recordedPod: string) => boolean;
+  /** the pod that was asked for, once it is master; undefined before */
+  readonly reached: (facts: GroupFacts) => string | undefined;
 }
 
 const EVERY_MS = 250;
@@ -60,7 +61,7 @@ const FINAL: ReadonlySet<string> = new Set([REASON.RequestRefused, REASON.Handov
 
 /** @throws Problem when the handlers refuse, or when it takes too long */
 export async function follow(following: Following): Promise<Followed> {
-  const { target, group, service, before, withinMs, say, isDone } = following;
+  const { target, group, service, before, withinMs, say, reached } = following;
   const known = new Set(before.timelines.map(startOf));
   const earlier = new Set((await events(target, group, service)).map(identity));
   const told: { reason: string; message: string }[] = [];
@@ -78,9 +79,8 @@ export async function follow(following: Following): Promise<Followed> {
       if (FINAL.has(reason)) throw new Problem(`the handlers did not do it: ${message}`, EXIT.refused);
     }
     const view = await viewOf(target, group).catch(() => undefined);
-    const record = view?.facts?.masterService?.record;
-    if (done === undefined && record !== undefined && isDone(record.uid, record.pod)) {
-      done = record.pod;
+    if (done === undefined && view?.facts !== undefined) {
+      done = reached(view.facts);
       doneAt = performance.now();
     }
     const timeline = view?.timelines.find((one) => !known.has(startOf(one)) && one.to === done);

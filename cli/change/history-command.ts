@@ -1,6 +1,8 @@
 /** `redis-ha history GROUP`: every change of master that is still known, with its steps. */
 import { Command } from "commander";
 import { serviceFact } from "../../handlers/watch/service-fact.ts";
+import { MARK } from "../../model/names.ts";
+import { mergeTimelines, unpackTimelines } from "../../model/timeline.ts";
 import { ending, Problem } from "../exit.ts";
 import { askHandlers } from "../handlers.ts";
 import { milliseconds, type Paper, paperOf, print, progress, table } from "../paper.ts";
@@ -31,7 +33,8 @@ async function history(target: Target, text: string, flags: Flags): Promise<unde
     return;
   }
   const paper = paperOf();
-  if (problem !== undefined) print(paper.yellow(`! the handlers were not asked, so no steps are known: ${problem}`));
+  if (problem !== undefined)
+    print(paper.yellow(`! the handlers were not asked; shown is what they wrote on the Service: ${problem}`));
   print(found.length === 0 ? "no change of master is known" : renderHistory(found, paper, flags.steps === true));
 }
 
@@ -46,7 +49,10 @@ async function read(target: Target, text: string): Promise<{ found: Change[]; pr
     throw new Problem(`there is no group ${group.cluster} in namespace ${group.namespace}; redis-ha status -A shows all groups`);
   const fact = service === undefined ? undefined : serviceFact(service);
   const records = fact === undefined ? [] : [...(fact.record === undefined ? [] : [fact.record]), ...fact.history];
-  return { found: changes(view?.timelines ?? [], records), problem: answer.ok ? undefined : answer.why };
+  // The handlers keep their accounts on the Service too: they are there while nobody answers.
+  const kept = unpackTimelines(service?.metadata?.annotations?.[MARK.timelines]);
+  const timelines = mergeTimelines(view?.timelines ?? [], kept);
+  return { found: changes(timelines, records), problem: answer.ok ? undefined : answer.why };
 }
 
 export function renderHistory(found: readonly Change[], paper: Paper, steps: boolean): string[] {

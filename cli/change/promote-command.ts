@@ -1,5 +1,6 @@
 /** `redis-ha promote GROUP POD`: for a halted group; says first what would be lost. */
 import { Command } from "commander";
+import { findTruth } from "../../handlers/policies/truth.ts";
 import { REQUEST } from "../../model/names.ts";
 import { EXIT, ending, Problem } from "../exit.ts";
 import { confirm, paperOf, print, progress } from "../paper.ts";
@@ -36,7 +37,6 @@ async function promote(target: Target, text: string, pod: string, flags: Flags):
   if (flags.dryRun === true) return EXIT.ok;
   if (flags.yes !== true && !(await confirm(`Make ${pod} the master, and lose this?`)))
     throw new Problem("not done (--yes does it without asking)", EXIT.refused);
-  const since = before.facts.masterService?.record?.since;
   await ask(target, group, plan.service, REQUEST.promote, pod);
   const { timeline } = await follow({
     target,
@@ -45,8 +45,11 @@ async function promote(target: Target, text: string, pod: string, flags: Flags):
     before,
     withinMs: Number(flags.timeout) * 1000,
     say: (line) => print(`  ${line}`),
-    // The last master's own pod may be chosen again: then only its time is new. The handlers write both at once.
-    isDone: (_, recorded) => recorded === pod && since !== undefined,
+    // Not by the record: the last master's own pod may be chosen again, and then the record names it already.
+    reached: (facts) => {
+      const truth = findTruth(facts);
+      return truth.kind === "confirmed" && truth.member.pod.name === pod ? pod : undefined;
+    },
   });
   print(`${paperOf().green("done")}: ${pod} is master${timeline === undefined ? "" : ` (${timeline.cause})`}`);
   return EXIT.ok;

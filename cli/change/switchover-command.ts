@@ -47,7 +47,11 @@ async function switchover(target: Target, text: string, flags: Flags): Promise<n
     before,
     withinMs: Number(flags.timeout) * 1000,
     say: (line) => print(`  ${line}`),
-    isDone: (uid, pod) => uid !== oldUid && pod !== from && (flags.to === undefined || pod === flags.to),
+    reached: ({ masterService }) => {
+      const record = masterService?.record;
+      if (record === undefined || record.uid === oldUid || record.pod === from) return undefined;
+      return flags.to === undefined || record.pod === flags.to ? record.pod : undefined;
+    },
   });
   print(result(plan, followed));
   return EXIT.ok;

@@ -22,8 +22,8 @@ export const CONTENT_SECURITY_POLICY = [
   "trusted-types 'none'",
 ].join("; ");
 
-/** On every answer of the admin port. There is no Access-Control-Allow-Origin: scripts of other sites get nothing. */
-const HEADERS: Readonly<Record<string, string>> = {
+/** On every answer with the page's files or data. There is no Access-Control-Allow-Origin: scripts of other sites get nothing. */
+export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   "content-security-policy": CONTENT_SECURITY_POLICY,
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
@@ -47,7 +47,7 @@ interface Prepared {
 export function servePage(app: FastifyInstance, source: PageSource): void {
   const streams = createStreams(source);
   app.addHook("onSend", async (_request, reply) => {
-    reply.headers(HEADERS);
+    reply.headers(SECURITY_HEADERS);
   });
   app.addHook("onClose", async () => streams.close());
   let prepared: Promise<ReadonlyMap<string, Prepared>> | undefined;
@@ -72,7 +72,7 @@ export function servePage(app: FastifyInstance, source: PageSource): void {
     };
     reply.hijack();
     raw.writeHead(200, {
-      ...HEADERS,
+      ...SECURITY_HEADERS,
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
       // Proxies that would collect the answer before they pass it on.
@@ -106,7 +106,8 @@ function sendFile(request: FastifyRequest, reply: FastifyReply, file: Prepared |
   if (request.headers["if-none-match"] === file.etag) return reply.code(304).send();
   reply.type(file.type);
   const accepted = String(request.headers["accept-encoding"] ?? "");
-  if (/\bbr\b/.test(accepted)) return reply.header("content-encoding", "br").send(file.br);
+  // Not HTML: the API server's proxies, which rewrite links, close the body of HTML in an encoding that they do not know, and the connection breaks.
+  if (/\bbr\b/.test(accepted) && !file.type.startsWith("text/html")) return reply.header("content-encoding", "br").send(file.br);
   if (/\bgzip\b/.test(accepted)) return reply.header("content-encoding", "gzip").send(file.gzip);
   return reply.send(file.plain);
 }

@@ -13,6 +13,8 @@ export interface PageSource {
   readonly replica: () => Replica;
   readonly groups: () => readonly GroupView[];
   readonly news: News;
+  /** told of a mistake of the page's own, each once: it must never reach the handlers */
+  readonly failed: (error: unknown) => void;
 }
 
 /** Where a reader's bytes go. */
@@ -54,7 +56,19 @@ export function createStreams(source: PageSource, now: () => number = Date.now):
   const readers = new Set<Reader>();
   let timer: NodeJS.Timeout | undefined;
 
+  const known = new Set<string>();
+
   function look(): void {
+    try {
+      lookNow();
+    } catch (error) {
+      const text = String(error);
+      if (!known.has(text)) source.failed(error);
+      known.add(text);
+    }
+  }
+
+  function lookNow(): void {
     const at = now();
     const views = source.groups();
     // Once for all readers; JSON leaves no difference that the page could see.

@@ -100,6 +100,9 @@ export function madeUpFeed(start: number): Feed {
     }),
     groups: () => views,
     news,
+    failed: (error) => {
+      throw error;
+    },
     step,
   };
 }

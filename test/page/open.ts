@@ -24,7 +24,10 @@ export async function openPage(browser: Browser, address: string, options: Brows
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("request", (request) => hosts.add(new URL(request.url()).host));
   await page.goto(address);
-  await page.waitForSelector("#title");
+  await page.waitForSelector("#title").catch(async (error: unknown) => {
+    const shown = await page.locator("body").textContent();
+    throw new Error(`the page shows "${shown}" and complains: ${complaints.join("; ") || "of nothing"}`, { cause: error });
+  });
   return { page, complaints, hosts, close: () => context.close() };
 }
 

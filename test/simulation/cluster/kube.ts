@@ -148,6 +148,7 @@ export function simulatedKube(api: ApiServer, network: Network, proc: Proc): Kub
       request({ method: "PATCH", path, body, contentType: "application/merge-patch+json", ...rest }),
     remove: () => Promise.reject(new Error("not simulated: delete")),
     stream,
+    open: () => Promise.reject(new Error("not simulated: a raw answer")),
     warm: () => Promise.resolve(),
     keepWarm: () => undefined,
     close: () => undefined,

@@ -58,6 +58,11 @@ describe("the page's files", () => {
     expect(html).not.toMatch(/(src|href)="\//);
   });
 
+  test("HTML never comes as brotli: the API server's proxies break on it", async () => {
+    const { headers } = await served().inject({ url: "/", headers: { "accept-encoding": "gzip, deflate, br, zstd" } });
+    expect(headers["content-encoding"]).toBe("gzip");
+  });
+
   test("come compressed as the browser likes, and not again while they are the same", async () => {
     const server = served();
     const plain = await server.inject({ url: "/page/app.js" });
@@ -207,6 +212,20 @@ describe("streams", () => {
     to(3000);
     expect([slow.dropped, quick.dropped]).toEqual([true, false]);
     expect(quick.names()).toContain("tick");
+    streams.close();
+  });
+
+  test("a mistake of the page is told once, and never reaches the handlers", () => {
+    const failures: unknown[] = [];
+    const groups = (): never => {
+      throw new Error("a view that cannot be summarised");
+    };
+    const streams = createStreams({ ...madeUpFeed(START), groups, failed: (error) => failures.push(error) });
+    const reader = new Reader();
+    expect(streams.add(reader, undefined)).toBeDefined();
+    streams.look();
+    expect(failures).toHaveLength(1);
+    expect(reader.text).toBe("");
     streams.close();
   });
 
