@@ -4,7 +4,7 @@
  * Every step is bounded. Before the promotion a failure lifts the pause and leaves all as it was; after it the only way is forward. A replica of the handlers that
  * finds out, at any step, that it leads no longer lets go of everything: the next leader finishes or goes back by the facts (`inherit`, `fence`, `failover`).
  */
-import type { MemberFact } from "../../model/facts.ts";
+import type { Address, MemberFact } from "../../model/facts.ts";
 import type { HandoverAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { Link } from "../observe/link.ts";
@@ -23,6 +23,7 @@ import {
 import { cutUnlessMaster, untilRouted } from "./cut.ts";
 import { bySentinel } from "./handover-by-sentinel.ts";
 import { byVotes } from "./handover-by-votes.ts";
+import { agrees } from "./hello.ts";
 import { persist } from "./persist.ts";
 import { pointTo } from "./promote.ts";
 import { untilAttached } from "./redis.ts";
@@ -33,6 +34,8 @@ import { Stopwatch } from "./timeline.ts";
 export const PAUSE_MS = 10_000;
 /** So long after the pause the promotion may still begin, ms: far below PAUSE_MS, by our own clock. */
 const PAUSE_TRUST_MS = 4000;
+/** We led when we paused, and nobody else can lead before this time after we had to stop (the margin of the Lease), ms. */
+const NOBODY_YET_MS = 500;
 
 /** What the ways to promote are given. */
 export interface Handing {
@@ -41,6 +44,8 @@ export interface Handing {
   /** the link to the old master */
   readonly old: Link;
   readonly watch: Stopwatch;
+  /** when writes were paused, by performance.now() */
+  readonly pausedAt: number;
   /** Why the promotion may not begin now, or undefined: the pause may be over, or another replica of the handlers may lead. */
   readonly objection: () => string | undefined;
 }
@@ -58,27 +63,27 @@ export async function handover(context: ActContext, action: HandoverAction): Pro
   const names = action.candidates.map(({ pod }) => pod.name).join(", ");
   context.say(REASON.HandoverStarted, `${action.cause}; handing over from ${action.from.pod.name} to the best of ${names}`);
   const pausedAt = performance.now();
-  try {
-    await old.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
-  } catch (error) {
-    return await abort(context, old, `CLIENT PAUSE on ${action.from.pod.name}: ${messageOf(error)}`);
-  }
-  watch.mark("paused");
   const objection = (): string | undefined => {
     if (performance.now() - pausedAt > PAUSE_TRUST_MS) return "it took too long after the pause";
     return context.leading() ? undefined : NOT_LEADING;
   };
-  const handing = { context, action, old, watch, objection };
+  const handing = { context, action, old, watch, pausedAt, objection };
+  try {
+    await old.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
+  } catch (error) {
+    return await abort(handing, `CLIENT PAUSE on ${action.from.pod.name}: ${messageOf(error)}`);
+  }
+  watch.mark("paused");
   const handed = action.by === "votes" ? await byVotes(handing) : await bySentinel(handing);
-  return handed.done ? await forward(handing, handed) : await abort(context, old, handed.why);
+  return handed.done ? await forward(handing, handed) : await abort(handing, handed.why);
 }
 
 async function forward({ context, action, old, watch }: Handing, handed: Handed & { done: true }): Promise<ActResult> {
   const { successor, epoch, following } = handed;
   const master = addressOf(successor);
   const from = addressOf(action.from);
-  // The sentinels name the new master: whoever leads now demotes the old one and routes.
-  if (!context.leading()) return refused(NOT_LEADING);
+  // Whoever leads now may have gone back. What a majority of the sentinels says at this moment holds whoever leads, also while nobody can.
+  if (!context.leading() && !(await stillNamed(context, action, master, epoch))) return refused(NOT_LEADING);
   await pointTo(context, [action.from], master);
   watch.mark("demoted");
   const info = infoFields(
@@ -113,9 +118,18 @@ async function forward({ context, action, old, watch }: Handing, handed: Handed 
     : DONE;
 }
 
-/** Writes go on as before. Somebody else who leads by now may have paused for reasons of his own: then nothing is touched. */
-async function abort(context: ActContext, old: Link, why: string): Promise<ActResult> {
-  if (!context.leading()) return refused(NOT_LEADING);
+/** A majority of the sentinels names it, in the epoch of this handover or a later one. */
+async function stillNamed(context: ActContext, action: HandoverAction, master: Address, epoch: number): Promise<boolean> {
+  const answers = await Promise.all(action.sentinels.map((member) => agrees(context, member, master, epoch)));
+  return answers.filter(Boolean).length >= action.votes;
+}
+
+/**
+ * Writes go on as before. Where we have led no longer for a while, somebody else may have paused for reasons of his own: then the pause is left to the next
+ * leader, and to its own end.
+ */
+async function abort({ context, old, pausedAt }: Handing, why: string): Promise<ActResult> {
+  if (!context.leading() && performance.now() - pausedAt > NOBODY_YET_MS) return refused(NOT_LEADING);
   await persist(old, ["CLIENT", "UNPAUSE"]);
   context.say(REASON.HandoverAborted, `handover given up, writes go on as before: ${why}`);
   return failed(why);

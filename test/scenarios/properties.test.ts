@@ -136,7 +136,10 @@ describe("no facts whatsoever lead to a plan that", () => {
       for (const action of plan.actions) {
         if (action.kind !== "promote" || action.cause === "person" || action.cause === "bootstrap") continue;
         // Sentinel's own election, which the candidate itself confirms
-        if (action.cause === "failover" && action.votes === 0) {
+        const masters = action.candidates.every((member) => up(member)?.role === "master");
+        // Somebody was promoted already, and the sentinels are only told of it; the old master is proven gone all the same.
+        const told = action.byMonitor === true && masters;
+        if (action.cause === "failover" && action.votes === 0 && !told) {
           expect(given.hint).toBeDefined();
           expect(action.candidates.map((member) => up(member)?.role)).toEqual(["master"]);
           continue;
@@ -153,7 +156,7 @@ describe("no facts whatsoever lead to a plan that", () => {
           if (member === undefined || member.pod.ended || member.pod.containerEnded) continue;
           expect(silent(member)).toBe(false);
         }
-        if (action.cause === "failover") expect(action.votes).toBeGreaterThan(0);
+        if (action.cause === "failover" && !told) expect(action.votes).toBeGreaterThan(0);
       }
     });
   });
