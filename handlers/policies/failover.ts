@@ -50,7 +50,7 @@ export const failover: Policy = (context): Step => {
   const byAnnotation = facts.settings.promotion === "sentinel";
   // Sentinel would choose anybody, and here somebody is master already.
   if (way === "ask" && begun.length === 0) return askSentinel(context, message);
-  const everybody = watching.length === sentinelMembers(facts).length;
+  const everybody = sentinelMembers(facts).every((one) => watching.some(({ member }) => member === one));
   if (byAnnotation && !everybody)
     return watch(
       `${message}; ${begun.map(({ member }) => nameOf(member)).join(", ")} was promoted, and some sentinel can't be told of it; Sentinel decides`,
