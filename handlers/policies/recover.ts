@@ -1,5 +1,5 @@
 /** All down and back: nobody is master, no election can choose. The freshest data wins, or the group waits and says for what (law 5). */
-import type { MasterRecord } from "../../model/facts.ts";
+import type { MasterRecord, MemberFact } from "../../model/facts.ts";
 import type { Action } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { grounds, isLastMaster, rankByData } from "./freshness.ts";
@@ -21,6 +21,9 @@ import {
 
 /** A pod without a volume that has not come up in this time is not waited for: it has nothing that the others lack, ms. */
 const PENDING_PATIENCE_MS = 5000;
+
+/** Its container ran before and is not up again: without a volume of its own it still may have its files, in the pod. */
+const mayHaveFiles = ({ pod }: MemberFact): boolean => pod.restarts > 0 || pod.containerEnded;
 
 /**
  * Acts only on a group that was bootstrapped once, has no master, and of whose replicas none heard from it until it was lost (else `failover`'s to
@@ -82,8 +85,8 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
         stop: true,
       };
     }
-    if (missing.length > 0 && lostFor < PENDING_PATIENCE_MS)
-      return waitFor(`not up yet: ${missing.map(({ pod }) => pod.name).join(", ")}`);
+    const pending = missing.filter((one) => lostFor < PENDING_PATIENCE_MS || (best.redis.keys === 0 && mayHaveFiles(one)));
+    if (pending.length > 0) return waitFor(`not up yet: ${pending.map(({ pod }) => pod.name).join(", ")}`);
   }
   if (best.redis.keys === 0 && record.volume !== undefined && !up.some((one) => isLastMaster(one, record))) {
     return halt(

@@ -193,7 +193,7 @@ function podOf(
     orphan: words.has("orphan"),
     started: true,
     containerEnded: words.has("container-ended"),
-    restarts: 0,
+    restarts: words.number("restarts", 0) ?? 0,
     nodeGoing: words.has("node-going"),
     slot: words.has("slotless") ? undefined : words.number("slot", slot),
     roleLabel: label ?? (lines.redis[name]?.startsWith("master") === true ? "master" : "replica"),
