@@ -192,12 +192,13 @@ export class GroupLinks {
         ["SENTINEL", "MASTER", name],
         ["SENTINEL", "SENTINELS", name],
         ["SENTINEL", "REPLICAS", name],
+        ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", name],
       ]);
-      const [myId, info, master, sentinels, replicas] = replies;
+      const [myId, info, master, sentinels, replicas, current] = replies;
       // Only its own word says that it does not watch the group; a late answer is none, and a list without peers would be believed.
       const idle = master instanceof Error && /No such master/i.test(master.message);
       const read = (idle ? [myId, info] : replies).every((reply) => !(reply instanceof Error));
-      if (read) return sentinelFact(myId, info, master, sentinels, replicas, debug);
+      if (read) return sentinelFact(myId, info, master, sentinels, replicas, debug, current);
     }
     return { state: link.state === "up" || link.state === "connecting" ? "unknown" : link.state, forMs: link.forMs };
   }

@@ -98,6 +98,18 @@ function peers(reply: unknown): PeerSeen[] {
   });
 }
 
+/**
+ * The sentinel that leads a failover says the old address with the new config-epoch from the moment when its candidate is master until all replicas follow, which
+ * may take failover-timeout (sentinel.c: sentinelRefreshInstanceInfo sets config_epoch at once, the address changes in sentinelFailoverSwitchToPromotedSlave).
+ * GET-MASTER-ADDR-BY-NAME is ahead of that (sentinelGetCurrentMasterAddress). Undefined: no such moment.
+ */
+function promotedBySentinel(fields: ReadonlyMap<string, string>, current: unknown): Address | undefined {
+  if (fields.get("flags")?.includes("failover_in_progress") !== true || !Array.isArray(current)) return undefined;
+  const [ip, port] = current;
+  if (typeof ip !== "string" || typeof port !== "string" || ip === fields.get("ip")) return undefined;
+  return { ip, port: number(port) };
+}
+
 /** Replies of SENTINEL MYID, INFO sentinel, SENTINEL MASTER / SENTINELS / REPLICAS / DEBUG. `master` is an Error where the group is not watched. */
 export function sentinelFact(
   myId: unknown,
@@ -106,9 +118,14 @@ export function sentinelFact(
   sentinels: unknown,
   replicas: unknown,
   debug?: unknown,
+  current?: unknown,
 ): SentinelUp {
   const fields = flatFields(master);
-  const address: Address = { ip: fields.get("ip") ?? "", port: number(fields.get("port")) };
+  const said = (fields.get("flags") ?? "").split(",");
+  const promoted = promotedBySentinel(fields, current);
+  // That the old master is down says nothing of the new one.
+  const flags = promoted === undefined ? said : said.filter((flag) => flag !== "s_down" && flag !== "o_down");
+  const address = promoted ?? { ip: fields.get("ip") ?? "", port: number(fields.get("port")) };
   const monitored: Monitored | undefined =
     address.ip === ""
       ? undefined
@@ -119,7 +136,7 @@ export function sentinelFact(
           downAfterMs: number(fields.get("down-after-milliseconds")),
           failoverTimeoutMs: number(fields.get("failover-timeout")),
           parallelSyncs: number(fields.get("parallel-syncs")),
-          flags: (fields.get("flags") ?? "").split(","),
+          flags,
           sentinels: peers(sentinels),
           replicas: peers(replicas),
         };

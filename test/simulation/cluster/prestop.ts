@@ -24,11 +24,16 @@ export async function preStop(pod: Pod, graceMs: number): Promise<void> {
       silent = 0;
       if ((await infoValue(pod, pod.ip, "connected_slaves")) === "0") {
         alone ??= Date.now();
-        if (Date.now() - alone >= patience) {
-          if (!(await followMovedRole(pod))) pod.log("prestop: no replica, nothing to hand over to");
+        if (Date.now() - alone < patience) {
+          await sleep(100);
+          continue;
+        }
+        if (await followMovedRole(pod)) return;
+        if (pod.sentinels().every((ip) => ip === pod.ip)) {
+          pod.log("prestop: no replica, nothing to hand over to");
           return;
         }
-        await sleep(100);
+        await sleep(1000);
         continue;
       }
       alone = undefined;
@@ -36,7 +41,7 @@ export async function preStop(pod: Pod, graceMs: number): Promise<void> {
       if (elapsed() >= handlers && again) {
         const good = await goodReplicas(pod);
         if (good.length > 0) {
-          if (await handOver(pod, good)) return;
+          if (await handOver(pod, good, () => elapsed() < bound)) return;
           attempted = Date.now();
         }
       }
@@ -91,7 +96,15 @@ async function caughtUp(pod: Pod, replicas: readonly string[]): Promise<boolean>
   return false;
 }
 
-async function handOver(pod: Pod, replicas: readonly string[]): Promise<boolean> {
+/** Some sentinel is in the middle of a failover of this group. */
+async function failoverIsOn(pod: Pod): Promise<boolean> {
+  const replies = await Promise.all(
+    pod.sentinels().map((ip) => call(pod, ip, SENTINEL_PORT, [["SENTINEL", "MASTER", pod.group]])),
+  );
+  return JSON.stringify(replies).includes("failover_in_progress");
+}
+
+async function handOver(pod: Pod, replicas: readonly string[], mayGoOn: () => boolean): Promise<boolean> {
   const own = (...command: string[]) => call(pod, pod.ip, REDIS_PORT, [command]);
   if (await followMovedRole(pod)) return true;
   const { ip, sentinel } = await named(pod);
@@ -107,14 +120,23 @@ async function handOver(pod: Pod, replicas: readonly string[]): Promise<boolean>
   if (!(await caughtUp(pod, replicas))) return takeBack();
   const reply = String((await call(pod, sentinel, SENTINEL_PORT, [["SENTINEL", "FAILOVER", pod.group]], 2000))?.[0] ?? "");
   if (reply !== "OK" && !/INPROG/.test(reply)) return takeBack();
+  const followPromoted = async (): Promise<boolean> => {
+    const now = await named(pod);
+    let to = now.ip === pod.ip ? undefined : now.ip;
+    for (const replica of replicas) if (to === undefined && (await roleOf(pod, replica))[0] === "master") to = replica;
+    if (to === undefined) return false;
+    await demote(pod, to);
+    return true;
+  };
   const waited = Date.now();
   while (Date.now() - waited <= 4000) {
-    const now = await named(pod);
-    if (now.ip !== undefined && now.ip !== pod.ip) {
-      await demote(pod, now.ip);
-      return true;
-    }
+    if (await followPromoted()) return true;
     await sleep(100);
   }
-  return takeBack();
+  while ((await failoverIsOn(pod)) && mayGoOn()) {
+    await own("CLIENT", "PAUSE", "10000", "WRITE");
+    if (await followPromoted()) return true;
+    await sleep(100);
+  }
+  return (await followPromoted()) || takeBack();
 }

@@ -142,6 +142,20 @@ describe("a sentinel", () => {
     });
   });
 
+  test("that leads a failover and has promoted: the new address, of which its s_down says nothing", () => {
+    const lead = (current: unknown) => sentinelFact("id-a", "sentinel_tilt:0", master, [other], [], [], current).master;
+    expect(lead(["10.0.0.3", "6380"])).toMatchObject({
+      address: { ip: "10.0.0.3", port: 6380 },
+      configEpoch: 7,
+      flags: ["master", "failover_in_progress"],
+    });
+    for (const current of [["10.0.0.1", "6379"], null, new Error("ERR"), [], ["10.0.0.3", 6380]])
+      expect(lead(current)).toMatchObject({
+        address: { ip: "10.0.0.1", port: 6379 },
+        flags: ["master", "s_down", "failover_in_progress"],
+      });
+  });
+
   test("that watches nobody, or is in TILT", () => {
     expect(
       sentinelFact("id-a", "sentinel_tilt:0", new Error("ERR No such master with that name"), [], []).master,
@@ -155,7 +169,7 @@ test("nothing that a server may say is an exception", () => {
     fc.property(fc.anything(), fc.anything(), fc.anything(), (a, b, c) => {
       const text = (value: unknown): unknown => (typeof value === "object" || typeof value === "symbol" ? "" : value);
       redisFact(text(a), b);
-      sentinelFact(text(a), text(b), c, [], b);
+      sentinelFact(text(a), text(b), c, [], b, a, c);
       infoFields(text(a));
       flatFields(c);
     }),
