@@ -50,6 +50,7 @@ export class SimPod {
   #restarts = 0;
   #ending = false;
   #gone = false;
+  #powerless = false;
   #status: "running" | "terminated" = "terminated";
   #procs: Proc[] = [];
 
@@ -146,7 +147,8 @@ export class SimPod {
 
   /** The sandbox with its address, then both containers. */
   #start(): void {
-    if (this.#gone || this.#ending) return;
+    // Without power nothing starts; `powerOn` does it then. A pod that was to start just before has two such calls.
+    if (this.#gone || this.#ending || this.#powerless || this.site !== undefined) return;
     const { network, api, world } = this.#of;
     // A kubelet without the API server hears of no new pod.
     if (network.blocked(this.host, api.host) || network.blocked(api.host, this.host) || api.state !== "well") {
@@ -298,11 +300,13 @@ export class SimPod {
 
   /** Its node lost its power. */
   powerOff(): void {
+    this.#powerless = true;
     this.#stop(true);
   }
 
   /** The node is back: a new sandbox with another address, the volume as it was on the disk. */
   powerOn(): void {
+    this.#powerless = false;
     if (this.#gone || this.#ending) return;
     const { settings, world } = this.#of;
     if (!settings.volume) Object.assign(this.disk, { head: EMPTY, replid: "", modifiedAt: 0 });
