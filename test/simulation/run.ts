@@ -51,6 +51,11 @@ class Watch {
     return this.#wellSince === undefined ? 0 : this.#group.world.now - this.#wellSince;
   }
 
+  /** What was well until now may have been struck since the last look. */
+  doubt(): void {
+    this.#wellSince = undefined;
+  }
+
   #look(): void {
     const { world } = this.#group;
     this.#wellSince = this.#group.unwell() === undefined ? (this.#wellSince ?? world.now) : undefined;
@@ -134,6 +139,7 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
   world.tell("FAULTS", `are over (${plan.faults.map(nameOfFault).join("; ") || "none"})`);
 
   const mended = world.now;
+  watch.doubt();
   const isHalted = (): boolean => group.halted !== undefined;
   await world.run(mended + CONVERGE_MS, () => bad() || watch.wellMs >= CALM_MS);
   convergedMs = world.now - watch.wellMs - mended;
