@@ -153,7 +153,7 @@ test("preStop of the last master waits for new pods of the group, which copy fro
   const [master, replica] = await group();
   replica.redis.kill();
   await until("no replica", async () => (await master.info("replication")).connected_slaves === "0");
-  const hook = master.preStop({ REDIS_HA_GRACE_S: "20", REDIS_HA_PRESTOP_HANDLERS_S: "1" });
+  const hook = master.preStop({ REDIS_HA_GRACE_S: "35", REDIS_HA_PRESTOP_HANDLERS_S: "1" });
   // Longer than any patience with a group that is gone: the new pod's sentinel is in the Service, its redis not yet there.
   await pause(6000);
   expect(await master.role()).toBe("master");

@@ -37,7 +37,7 @@ export async function preStop(pod: Pod, graceMs: number): Promise<void> {
         continue;
       }
       alone = undefined;
-      const again = attempted === undefined || (Date.now() - attempted >= 2000 && elapsed() <= bound - 8000);
+      const again = attempted === undefined || (Date.now() - attempted >= 2000 && elapsed() <= bound - 4000);
       if (elapsed() >= handlers && again) {
         const good = await goodReplicas(pod);
         if (good.length > 0) {
