@@ -17,7 +17,13 @@ import { waitUntil } from "./lib/wait.ts";
 const EXPECTED = { replicas: 2, sentinels: 3 };
 const ASKS = { "redis-ha.io/cluster": "cache" };
 /** Rights that one short run has no reason to use. */
-const RARE = ["patch /events", "get apps/replicasets", "get apps/deployments"];
+const RARE = [
+  "patch /events",
+  "get apps/replicasets",
+  "get apps/deployments",
+  "create networking.k8s.io/networkpolicies",
+  "patch networking.k8s.io/networkpolicies",
+];
 
 /** The overlay as its text says to copy it: with another namespace. */
 function overlayFor(namespace: string, folder: string): string {

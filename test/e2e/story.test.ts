@@ -16,6 +16,8 @@ const EXPECTED = { replicas: 2, sentinels: 3 };
 const WHOLE_MS = 90_000;
 /** The handlers look every half minute. */
 const RESTORED_MS = 60_000;
+/** And once a minute after the NetworkPolicy. */
+const POLICY_MS = 90_000;
 /** A start, a failover and a total outage: more lines than this nobody reads. */
 const MOST_EVENTS = 40;
 const STORY: readonly Reason[] = [
@@ -36,8 +38,11 @@ test("a start, a failover, a deleted Secret and the loss of all pods: the Events
   expect(yaml).toContain(key);
   await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.networkPolicy}: namespace`) });
   await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
-  const policy = await bed.kube.get<NetworkPolicy>(PATH.networkPolicies(space.namespace, networkPolicyName("cache")));
+  const policyPath = PATH.networkPolicies(space.namespace, networkPolicyName("cache"));
+  const policy = await bed.kube.get<NetworkPolicy>(policyPath);
   expect(policy.spec?.ingress).toHaveLength(2);
+  // Somebody opens it; at the end it is as it was.
+  await bed.kube.mergePatch(policyPath, { spec: { ingress: [{}] } });
 
   const password = await group.password();
   await bed.kubectl(["-n", space.namespace, "delete", "secret", secretName("cache")]);
@@ -54,6 +59,11 @@ test("a start, a failover, a deleted Secret and the loss of all pods: the Events
   await waitUntil("a whole group of new pods", WHOLE_MS, async () => {
     await group.whole(EXPECTED);
     if ((await group.pods()).some(({ metadata }) => before.has(metadata?.name))) throw new Error("old pods are still there");
+  });
+
+  await waitUntil("the NetworkPolicy to be back", POLICY_MS, async () => {
+    const { spec } = await bed.kube.get<NetworkPolicy>(policyPath);
+    expect(spec?.ingress).toEqual(policy.spec?.ingress);
   });
 
   const events = await eventsOf(bed, space.namespace, "Service", "cache-master");
