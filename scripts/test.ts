@@ -33,7 +33,7 @@ const STAGES: Readonly<Record<string, Stage>> = {
     run: both(program(["typescript/bin/tsc", "--noEmit"]), program(["typescript/bin/tsc", "--noEmit", "-p", "page/browser"])),
   },
   unit: { what: "unit tests, scenarios", limitMinutes: 10, run: vitest("unit", "default") },
-  simulation: { what: "hundreds of simulated groups with faults", limitMinutes: 15, run: vitest("simulation", "verbose") },
+  simulation: { what: "two thousand simulated groups with faults", limitMinutes: 15, run: vitest("simulation", "verbose") },
   process: { what: "the server as a process, under load", limitMinutes: 10, run: vitest("process", "verbose") },
   page: { what: "the page in a real Chromium", limitMinutes: 10, run: vitest("page", "verbose") },
   boot: { what: "the boot scripts with real servers", limitMinutes: 20, run: vitest("boot", "verbose") },
