@@ -1,5 +1,5 @@
 /** All down and back: nobody is master, no election can choose. The freshest data wins, or the group waits and says for what (law 5). */
-import type { MasterRecord, MemberFact } from "../../model/facts.ts";
+import type { GroupFacts, MasterRecord, MemberFact } from "../../model/facts.ts";
 import type { Action } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { grounds, isLastMaster, rankByData } from "./freshness.ts";
@@ -55,7 +55,7 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
   if (loading.length > 0) return waitFor(`${loading.map(({ member }) => nameOf(member)).join(", ")} is loading its data`);
   const missing = redisMembers(facts).filter((member) => !member.pod.orphan && !up.some((one) => one.member === member));
   const last = up.find((one) => isLastMaster(one, record) && one.redis.keys > 0);
-  const best = rankByData(up, record)[0];
+  const best = lastCopy(facts, up) ?? rankByData(up, record)[0];
   if (best === undefined) return NOTHING;
 
   if (facts.settings.recovery === "manual") {
@@ -116,6 +116,16 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
     state: "waiting",
     stop: true,
   };
+}
+
+/**
+ * All are empty but a process whose pod was deleted by force: it has not ended yet, and nobody else has the data. It becomes master so that the others can copy, and
+ * `handover` then moves the role to one of them.
+ */
+function lastCopy(facts: GroupFacts, up: readonly RedisMember[]): RedisMember | undefined {
+  if (up.some(({ redis }) => redis.keys > 0)) return undefined;
+  const orphans = redisUp(facts).filter(({ member, redis }) => member.pod.orphan && redis.keys > 0 && !redis.loading);
+  return rankByData(orphans, undefined)[0];
 }
 
 /**
