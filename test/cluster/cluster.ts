@@ -10,7 +10,7 @@ export { delay } from "./delay/delay.ts";
 export { buildProjectImages, type ProjectImage, projectImageName } from "./images/project.ts";
 export { DEFAULT_NAME, down, type UpOptions, up } from "./lifecycle.ts";
 export {
-  auditLogPath,
+  auditLogPaths,
   type Choice,
   certificateFiles,
   heal,

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { env } from "node:process";
 import { buildBinaries } from "./build/all.ts";
-import { auditLogFile } from "./controlplane.ts";
+import { auditLogFiles } from "./controlplane.ts";
 import { daemonPid, insideMachine } from "./daemons.ts";
 import { archivesOf } from "./images/catalog.ts";
 import { machineOf, nodeOf } from "./layout.ts";
@@ -29,9 +29,9 @@ export function kubeconfigPath(choice: Choice = {}): string {
   return layoutFor(choice).kubeconfig;
 }
 
-/** The API server's audit log; it is written only in a cluster that was started with `auditLog`. */
-export function auditLogPath(choice: Choice = {}): string {
-  return auditLogFile(layoutFor(choice));
+/** The files of the API server's audit log, oldest first; it is written only in a cluster that was started with `auditLog`. */
+export function auditLogPaths(choice: Choice = {}): string[] {
+  return auditLogFiles(layoutFor(choice));
 }
 
 /** The client certificate of one of the cluster's own parts (certs.ts), as files. */

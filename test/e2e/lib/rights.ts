@@ -3,7 +3,7 @@ import { createReadStream, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseAllDocuments } from "yaml";
-import { auditLogPath } from "../../cluster/cluster.ts";
+import { auditLogPaths } from "../../cluster/cluster.ts";
 import { PROJECT } from "./bed.ts";
 
 export interface Asked {
@@ -45,7 +45,7 @@ export async function askedBy(namespace: string, cluster: string): Promise<Asked
   const account = `system:serviceaccount:${namespace}:redis-ha`;
   const used = new Map<string, number>();
   const denied = new Map<string, string>();
-  for await (const line of createInterface({ input: createReadStream(auditLogPath({ name: cluster })) })) {
+  for await (const line of linesOf(auditLogPaths({ name: cluster }))) {
     if (!line.includes(account)) continue;
     const event = eventOf(line);
     if (event?.user?.username !== account || event.objectRef?.resource === undefined) continue;
@@ -57,6 +57,10 @@ export async function askedBy(namespace: string, cluster: string): Promise<Asked
     else denied.set(right, `${event.requestURI}: ${event.annotations?.["authorization.k8s.io/reason"] ?? "no role allows it"}`);
   }
   return { used, denied };
+}
+
+async function* linesOf(files: readonly string[]): AsyncGenerator<string> {
+  for (const file of files) yield* createInterface({ input: createReadStream(file) });
 }
 
 /** The last line may still be being written. */
