@@ -137,6 +137,7 @@ export class ProtocolBed {
       inSync: undefined,
       volume: undefined,
       settings,
+      settingErrors: [],
     };
   }
 
