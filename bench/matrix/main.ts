@@ -1,10 +1,12 @@
 /**
  * npm run matrix -- [--only kill9,oom,…] [--runs 1] [--image redis:7|redis:8|valkey:8|valkey:9] [--json FILE] [--append] [--cluster matrix] [--keep]
  * Every fault on the real cluster, each followed by the question whether the three invariants held. `--list` names them, `--explain` tells the whole story of each run.
+ * `--logs DIR`: what all pods said during each run, in the order of time.
  * `--table FILE`: no run; the table of the results in --json, written between the markers of FILE.
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { down, up } from "../../test/cluster/cluster.ts";
 import { fullName } from "../../test/cluster/images/catalog.ts";
@@ -35,6 +37,7 @@ const { values } = parseArgs({
     cluster: { type: "string", default: "matrix" },
     keep: { type: "boolean", default: false },
     explain: { type: "boolean", default: false },
+    logs: { type: "string" },
   },
 });
 
@@ -84,7 +87,7 @@ async function attempt(name: string, fault: MatrixFault, run: number): Promise<v
     const { ours, clients } = await groupFor(fault);
     const { node } = await ours.master();
     const client = fault.clientWithMaster === true ? await clientOn(ours, clients, node) : ours.group.client;
-    const sample = await runFault({ ours, client, name, fault, run });
+    const sample = await runFault({ ours, client, name, fault, run, logs: logsOf(name) });
     results.samples.push(sample);
     say(text(sample));
     const broken = !(sample.inv1 && sample.inv2 && sample.inv3);
@@ -97,6 +100,12 @@ async function attempt(name: string, fault: MatrixFault, run: number): Promise<v
     group = undefined;
   }
   save();
+}
+
+function logsOf(name: string): string | undefined {
+  if (values.logs === undefined) return undefined;
+  mkdirSync(values.logs, { recursive: true });
+  return join(values.logs, `${name}-${new Date().toISOString().replace(/[:.]/g, "")}.log`);
 }
 
 /** The group, whole; a new one where there is none, or where the fault needs another kind. */
