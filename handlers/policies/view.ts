@@ -65,6 +65,19 @@ export function monitoring(facts: GroupFacts): MonitoringMember[] {
 }
 
 /**
+ * Sentinels whose votes can be asked for when the master at `address` is to be replaced: those that watch the group, and those in TILT that name this master. TILT
+ * keeps a sentinel from judging and acting for 30 s, not from voting and from taking a new configuration (sentinel.c, is-master-down-by-addr, sentinelProcessHelloMessage).
+ */
+export function electors(facts: GroupFacts, address: Address): MonitoringMember[] {
+  const tilted = facts.members.flatMap((member): MonitoringMember[] => {
+    const { sentinel } = member;
+    if (sentinel?.state !== "up" || !sentinel.tilt || !sameAddress(sentinel.master?.address, address)) return [];
+    return sentinel.master === undefined ? [] : [{ member, sentinel, master: sentinel.master }];
+  });
+  return [...monitoring(facts), ...tilted];
+}
+
+/**
  * How many sentinels have a vote: Sentinel counts every peer that it has ever seen plus itself (sentinel.c L4704),
  * so ghosts count too, and so do living pods that nobody answers for.
  */

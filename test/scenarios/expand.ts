@@ -246,6 +246,7 @@ function redisOf(pod: PodFact, line: string | null | undefined, group: Group, po
     linkUp: kind === "replica" && !nobody && down === undefined && !words.has("syncing"),
     syncing: words.has("syncing"),
     loading: words.has("loading"),
+    cannotSave: words.has("cannot-save"),
     offset,
     replid: words.text("replid") ?? "history-1",
     replid2: words.text("replid2") ?? "",
