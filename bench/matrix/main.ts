@@ -1,6 +1,7 @@
 /**
  * npm run matrix -- [--only kill9,oom,…] [--runs 1] [--image redis:7|redis:8|valkey:8|valkey:9] [--json FILE] [--append] [--cluster matrix] [--keep]
  * Every fault on the real cluster, each followed by the question whether the three invariants held. `--list` names them, `--explain` tells the whole story of each run.
+ * `--within SECONDS`: no run begins later than that.
  * `--logs DIR`: what all pods said during each run, in the order of time.
  * `--table FILE`: no run; the table of the results in --json, written between the markers of FILE.
  */
@@ -38,6 +39,7 @@ const { values } = parseArgs({
     keep: { type: "boolean", default: false },
     explain: { type: "boolean", default: false },
     logs: { type: "string" },
+    within: { type: "string", default: "Infinity" },
   },
 });
 
@@ -56,6 +58,7 @@ if (values.table !== undefined) {
   process.exit();
 }
 
+const enough = performance.now() + Number(values.within) * 1000;
 let stopping = false;
 const stop = (signal: NodeJS.Signals): void => {
   if (stopping) process.exit(130);
@@ -71,7 +74,8 @@ let group: { ours: Ours; smallDisk: boolean; clients: Map<string, ClientPod> } |
 try {
   for (const name of names) {
     const fault = FAULTS[name];
-    for (let run = 0; fault !== undefined && run < Number(values.runs) && !stopping; run += 1) await attempt(name, fault, run);
+    for (let run = 0; fault !== undefined && run < Number(values.runs) && !stopping && performance.now() < enough; run += 1)
+      await attempt(name, fault, run);
   }
 } finally {
   await site.close();
