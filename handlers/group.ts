@@ -78,7 +78,13 @@ export class Group {
 
   view(): GroupView {
     const { group, source } = this.#options;
-    return { group, plan: this.#plan, facts: this.#facts, timelines: mergeTimelines(this.#timelines, source.timelines()) };
+    return {
+      group,
+      plan: this.#plan,
+      facts: this.#facts,
+      halted: this.#objects.halted,
+      timelines: mergeTimelines(this.#timelines, source.timelines()),
+    };
   }
 
   stop(): void {

@@ -4,6 +4,7 @@ import { findTruth } from "../../handlers/policies/truth.ts";
 import { addressOf, majority, sameAddress, sentinelMembers, sentinelsUp } from "../../handlers/policies/view.ts";
 import type { GroupFacts, MemberFact, RedisFact, RedisUp } from "../../model/facts.ts";
 import { LABEL, NOBODY } from "../../model/names.ts";
+import { HALTED } from "../../model/reasons.ts";
 import { duration } from "../paper.ts";
 import type { GroupStatus, PodStatus } from "./status.ts";
 
@@ -19,8 +20,8 @@ export function fromHandlers(view: GroupView): GroupStatus | undefined {
     ...view.group,
     source: "handlers",
     sourceProblem: undefined,
-    state: plan?.state ?? "unknown",
-    halted: service?.halted,
+    state: haltedOf(view) === undefined ? (plan?.state ?? "unknown") : "halted",
+    halted: haltedOf(view) ?? service?.halted,
     notices: plan?.notices ?? [],
     master: master?.member.pod.name,
     masterSince: service?.record?.since,
@@ -37,6 +38,11 @@ export function fromHandlers(view: GroupView): GroupStatus | undefined {
     last: view.timelines[0],
     seenAt: facts.at,
   };
+}
+
+/** Why the handlers can't even look at the group, where that halts it: `REASON: message`, as the mark on a Service has it. */
+export function haltedOf({ halted }: GroupView): string | undefined {
+  return halted === undefined || !HALTED.has(halted.reason) ? undefined : `${halted.reason}: ${halted.message}`;
 }
 
 function podStatus(
