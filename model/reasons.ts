@@ -14,6 +14,7 @@ export const REASON = {
   HaltedSecretMissing: "HaltedSecretMissing",
   ServiceCreated: "ServiceCreated",
   NetworkPolicyChanged: "NetworkPolicyChanged",
+  DisruptionBudgetChanged: "DisruptionBudgetChanged",
   ServiceRepaired: "ServiceRepaired",
   ServiceTakenOver: "ServiceTakenOver",
   ServiceGivenBack: "ServiceGivenBack",

@@ -2,6 +2,7 @@
 import {
   type AnnotationRow,
   type Auth,
+  DISRUPTION_BUDGET_DEFAULT,
   DOWN_AFTER_DEFAULT_MS,
   FAILOVER_TIMEOUT_DEFAULT_MS,
   MAX_LAG_DEFAULT_S,
@@ -38,6 +39,10 @@ export interface GroupSettings {
   readonly recoveryWaitMs: number;
   readonly priority?: number;
   readonly networkPolicy: "none" | "namespace" | "labelled";
+  /** so many redis pods may be evicted at a time; none: no PodDisruptionBudget of ours */
+  readonly disruptionBudget: number | "none";
+  /** over nodes and zones; where the pod itself says it, that holds */
+  readonly spread: "prefer" | "require" | "none";
 }
 
 export interface ParsedSettings {
@@ -96,6 +101,8 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
     recoveryWaitMs: read(TABLE.recoveryWait) ?? RECOVERY_WAIT_DEFAULT_MS,
     ...optional("priority", read(TABLE.priority)),
     networkPolicy: read(TABLE.networkPolicy) ?? "none",
+    disruptionBudget: read<number | "none">(TABLE.disruptionBudget) ?? DISRUPTION_BUDGET_DEFAULT,
+    spread: read(TABLE.spread) ?? "prefer",
   };
   checkTogether(settings, given, errors, warnings);
   return { settings, errors, warnings };

@@ -6,6 +6,7 @@ import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
 import { applyNetworkPolicy } from "../act/network-policy.ts";
 import { createServices } from "../act/objects.ts";
+import { GroupBudgets } from "./budgets.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
 import type { GroupVoice } from "./voice.ts";
@@ -17,6 +18,7 @@ export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
+  readonly #budgets: GroupBudgets;
   /** what was asked of the API server last */
   #policy = { wanted: "", at: 0 };
 
@@ -24,6 +26,7 @@ export class GroupObjects {
     this.#options = options;
     this.#voice = voice;
     this.#secret = new GroupSecret(options, voice);
+    this.#budgets = new GroupBudgets(options, voice);
   }
 
   get password(): string | undefined {
@@ -37,7 +40,9 @@ export class GroupObjects {
 
   /** Nobody of the group is left, and it may be on its way out with its whole namespace: the Secret is read again when somebody comes. */
   doubt(): void {
+    const { source } = this.#options;
     this.#secret.doubt();
+    this.#budgets.keep(source.settings(), source.masterService(source.masterServiceName()));
   }
 
   /**
@@ -54,6 +59,7 @@ export class GroupObjects {
         const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));
         if (created.length > 0) this.#voice.say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
         this.#networkPolicy(settings);
+        this.#budgets.keep(settings, source.masterService(source.masterServiceName()));
       }
       return true;
     } catch (error) {
