@@ -200,6 +200,14 @@ export const TABLE = {
     description:
       "The group's pods over nodes, then zones: prefer, or wait for a node where they would be even (require). Only where the pod has no spread constraints and no podAntiAffinity of its own.",
   },
+  expose: {
+    key: ANNOTATION.expose,
+    parse: oneOf("none", "NodePort", "LoadBalancer"),
+    allowed: "none, NodePort or LoadBalancer",
+    defaultText: "none",
+    description:
+      "The type of the master Service, for clients outside of the cluster; they connect to it and cannot use the sentinels (docs/expose.md).",
+  },
 } as const satisfies Record<keyof typeof ANNOTATION, AnnotationRow<unknown>>;
 
 function oneOf<const T extends string>(...values: readonly T[]): (text: string) => T | undefined {

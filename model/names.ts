@@ -29,6 +29,7 @@ export const ANNOTATION = {
   networkPolicy: `${PREFIX}network-policy`,
   disruptionBudget: `${PREFIX}disruption-budget`,
   spread: `${PREFIX}spread`,
+  expose: `${PREFIX}expose`,
 } as const;
 
 /** Annotations that a person writes on the master Service to ask for an act; the handlers check, act and remove them. */
@@ -51,6 +52,8 @@ export const MARK = {
   timelines: `${PREFIX}timelines`,
   /** On the master Service: why the group is halted, absent when it is not. */
   halted: `${PREFIX}halted`,
+  /** On the master Service: the type that we gave it (`expose`), so that one that a person chose is never taken back. */
+  exposed: `${PREFIX}exposed`,
   /** On a Service that was taken over (`master-service`): the selector that it had, as JSON. */
   originalSelector: `${PREFIX}original-selector`,
   /** On a Service that was taken over: "true" where it had publishNotReadyAddresses already. */

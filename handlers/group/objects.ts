@@ -7,6 +7,7 @@ import { messageOf } from "../act/context.ts";
 import { applyNetworkPolicy } from "../act/network-policy.ts";
 import { createServices } from "../act/objects.ts";
 import { GroupBudgets } from "./budgets.ts";
+import { GroupExposure } from "./exposure.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
 import type { GroupVoice } from "./voice.ts";
@@ -19,6 +20,7 @@ export class GroupObjects {
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
   readonly #budgets: GroupBudgets;
+  readonly #exposure: GroupExposure;
   /** what was asked of the API server last */
   #policy = { wanted: "", at: 0 };
 
@@ -27,6 +29,7 @@ export class GroupObjects {
     this.#voice = voice;
     this.#secret = new GroupSecret(options, voice);
     this.#budgets = new GroupBudgets(options, voice);
+    this.#exposure = new GroupExposure(options, voice);
   }
 
   get password(): string | undefined {
@@ -59,7 +62,9 @@ export class GroupObjects {
         const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));
         if (created.length > 0) this.#voice.say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
         this.#networkPolicy(settings);
-        this.#budgets.keep(settings, source.masterService(source.masterServiceName()));
+        const service = source.masterService(source.masterServiceName());
+        this.#budgets.keep(settings, service);
+        this.#exposure.keep(settings, service);
       }
       return true;
     } catch (error) {

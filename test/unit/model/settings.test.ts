@@ -70,6 +70,8 @@ describe("each annotation", () => {
     ["disruptionBudget", "2", { disruptionBudget: 2 }],
     ["disruptionBudget", "none", { disruptionBudget: "none" }],
     ["spread", "require", { spread: "require" }],
+    ["expose", "LoadBalancer", { expose: "LoadBalancer" }],
+    ["expose", "none", {}],
   ];
   test.each(allowed)("%s: %s", (name, text, expected) => {
     const { settings, errors } = parseSettings({ ...CLUSTER, [ANNOTATION[name]]: text });
@@ -123,6 +125,7 @@ describe("each annotation", () => {
     ["networkPolicy", "yes"],
     ["disruptionBudget", "0"],
     ["spread", "soft"],
+    ["expose", "nodeport"],
     ["disruptionBudget", "50%"],
     ["priority", "2147483648"],
   ];
