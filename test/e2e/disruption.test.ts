@@ -10,7 +10,7 @@ import type { Node, Pod, PodDisruptionBudget } from "../../kube/types.ts";
 import { ANNOTATION, budgetName, LABEL, REQUEST } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { EXAMPLES, signal } from "./lib/bed.ts";
-import { eventOf } from "./lib/events.ts";
+import { eventsOf } from "./lib/events.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
@@ -87,8 +87,9 @@ test("spread, a drain under the budget, and kill -9 and hand-over through a node
     expect(spec?.selector).toBeUndefined();
     expect(status?.expectedPods).toBe(0);
   });
-  const { message } = await eventOf(bed, space.namespace, "Service", "cache-master", REASON.DisruptionBudgetChanged);
-  expect(message).toContain(`${THEIRS} selects the same pods`);
+  const events = await eventsOf(bed, space.namespace, "Service", "cache-master");
+  const told = events.filter(({ reason }) => reason === REASON.DisruptionBudgetChanged).map(({ message }) => message);
+  expect(told.join("\n")).toContain(`${THEIRS} selects the same pods`);
   await kubectl("delete", "poddisruptionbudget", THEIRS);
   await waitUntil("ours to be back", 30_000, inForce);
 
