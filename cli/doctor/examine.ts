@@ -4,7 +4,7 @@ import type { Paper } from "../paper.ts";
 import { certificates, clocks, dns, installed, permissions, versions } from "./checks.ts";
 import { exposure } from "./exposure-check.ts";
 import { bySeverity, type Check, type Facts, type Finding } from "./findings.ts";
-import { injection, networks, risks, selectors, states } from "./group-checks.ts";
+import { annotations, injection, networks, risks, selectors, states } from "./group-checks.ts";
 
 const CHECKS: readonly Check[] = [
   installed,
@@ -14,6 +14,7 @@ const CHECKS: readonly Check[] = [
   dns,
   clocks,
   states,
+  annotations,
   injection,
   networks,
   selectors,
