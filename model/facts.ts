@@ -71,6 +71,8 @@ export interface RedisUp {
   /** a full synchronisation is on */
   readonly syncing: boolean;
   readonly loading: boolean;
+  /** it could not write its snapshot or its append-only file, and refuses writes (MISCONF) until it can */
+  readonly cannotSave: boolean;
   /** bytes of replication stream that it has processed (replica) or written (master) */
   readonly offset: number;
   readonly replid: string;

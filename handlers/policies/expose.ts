@@ -1,6 +1,6 @@
 /**
  * Whether the type of the master Service is to change, so that clients outside of the cluster can connect (annotation `expose`). Not one of the policies of decide():
- * no decision about the master waits for it. Pure. Why so: docs/adr/0036.
+ * no decision about the master waits for it. Pure. Why so: docs/adr/0050.
  */
 import type { ServiceFact } from "../../model/facts.ts";
 import type { GroupSettings } from "../../model/settings.ts";
