@@ -7,6 +7,8 @@ import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
 import { applyNetworkPolicy } from "../act/network-policy.ts";
 import { createServices } from "../act/objects.ts";
+import { GroupBudgets } from "./budgets.ts";
+import { GroupExposure } from "./exposure.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
 import type { GroupVoice } from "./voice.ts";
@@ -18,6 +20,8 @@ export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
+  readonly #budgets: GroupBudgets;
+  readonly #exposure: GroupExposure;
   /** the API server's last word, while the password is not known */
   #problem: Notice | undefined;
   /** a Service that was taken over and not told of yet */
@@ -29,6 +33,8 @@ export class GroupObjects {
     this.#options = options;
     this.#voice = voice;
     this.#secret = new GroupSecret(options, voice);
+    this.#budgets = new GroupBudgets(options, voice);
+    this.#exposure = new GroupExposure(options, voice);
   }
 
   get password(): string | undefined {
@@ -47,7 +53,9 @@ export class GroupObjects {
 
   /** Nobody of the group is left, and it may be on its way out with its whole namespace: the Secret is read again when somebody comes. */
   doubt(): void {
+    const { source } = this.#options;
     this.#secret.doubt();
+    this.#budgets.keep(source.settings(), source.masterService(source.masterServiceName()));
   }
 
   /**
@@ -66,6 +74,9 @@ export class GroupObjects {
         this.#takenOver = takenOver ?? this.#takenOver;
         this.#tellTakenOver();
         this.#networkPolicy(settings);
+        const service = source.masterService(source.masterServiceName());
+        this.#budgets.keep(settings, service);
+        this.#exposure.keep(settings, service);
       }
       this.#problem = undefined;
       return true;
