@@ -2,9 +2,11 @@
 import type { GroupView } from "../../handlers/group.ts";
 import { findTruth } from "../../handlers/policies/truth.ts";
 import { addressOf, majority, sameAddress, sentinelMembers, sentinelsUp } from "../../handlers/policies/view.ts";
-import type { GroupFacts, MemberFact, RedisFact, RedisUp } from "../../model/facts.ts";
+import { reasonOfChange } from "../../model/change-reason.ts";
+import type { GroupFacts, MasterRecord, MemberFact, RedisFact, RedisUp } from "../../model/facts.ts";
 import { LABEL, NOBODY } from "../../model/names.ts";
 import { HALTED } from "../../model/reasons.ts";
+import { isOf } from "../change/history.ts";
 import { duration } from "../paper.ts";
 import type { GroupStatus, PodStatus } from "./status.ts";
 
@@ -25,7 +27,7 @@ export function fromHandlers(view: GroupView): GroupStatus | undefined {
     notices: plan?.notices ?? [],
     master: master?.member.pod.name,
     masterSince: service?.record?.since,
-    masterReason: service?.record?.reason,
+    masterReason: service?.record === undefined ? undefined : reasonOf(service.record, view),
     service: service?.name ?? "",
     outside: service?.outside,
     leadsTo: facts.members.filter(({ pod }) => pod.instance === instance && !pod.orphan).map(({ pod }) => pod.name),
@@ -39,6 +41,10 @@ export function fromHandlers(view: GroupView): GroupStatus | undefined {
     last: view.timelines[0],
     seenAt: facts.at,
   };
+}
+
+function reasonOf(record: MasterRecord, { timelines }: GroupView): string {
+  return reasonOfChange(record.reason, timelines.find((one) => isOf(record, one))?.kind);
 }
 
 /** Why the handlers can't even look at the group, where that halts it: `REASON: message`, as the mark on a Service has it. */
