@@ -54,6 +54,7 @@ export class Group {
         this.#news.heard(event);
         this.wake();
       },
+      tls: (secretName) => this.#objects.tls.optionsFor(secretName),
     });
     this.#voice = new GroupVoice(options);
     this.#objects = new GroupObjects(options, this.#voice);

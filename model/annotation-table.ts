@@ -38,6 +38,7 @@ export const CLUSTER_NAME_LENGTH = 40;
 const DURATION = "such as 2500ms, 5s or 2m, or bare milliseconds";
 const DNS_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const CONTAINER_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const SECRET_NAME = /^secret:([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)$/;
 const SECRET_REFERENCE = /^secret:([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)\/([-._a-zA-Z0-9]{1,253})$/;
 
 export const TABLE = {
@@ -182,6 +183,14 @@ export const TABLE = {
     defaultText: "none",
     description:
       "A NetworkPolicy for Redis' and Sentinel's ports: besides the group and redis-ha only pods of the namespace that are in no group, or only those with the label redis-ha.io/client: CLUSTER.",
+  },
+  tls: {
+    key: ANNOTATION.tls,
+    parse: (text: string) => SECRET_NAME.exec(text)?.[1],
+    allowed: "secret:NAME (a Secret of the same namespace with the keys tls.crt, tls.key and ca.crt, as cert-manager makes it)",
+    defaultText: "no TLS",
+    description:
+      "TLS, and nothing else, for clients, replication and sentinels, on the same ports; a renewed certificate is taken up while the group runs (docs/tls.md).",
   },
 } as const satisfies Record<keyof typeof ANNOTATION, AnnotationRow<unknown>>;
 

@@ -38,6 +38,8 @@ export interface GroupSettings {
   readonly recoveryWaitMs: number;
   readonly priority?: number;
   readonly networkPolicy: "none" | "namespace" | "labelled";
+  /** the Secret with the group's certificate; absent: no TLS */
+  readonly tlsSecret?: string;
 }
 
 export interface ParsedSettings {
@@ -96,6 +98,7 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
     recoveryWaitMs: read(TABLE.recoveryWait) ?? RECOVERY_WAIT_DEFAULT_MS,
     ...optional("priority", read(TABLE.priority)),
     networkPolicy: read(TABLE.networkPolicy) ?? "none",
+    ...optional("tlsSecret", read(TABLE.tls)),
   };
   checkTogether(settings, given, errors, warnings);
   return { settings, errors, warnings };

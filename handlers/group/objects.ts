@@ -8,6 +8,7 @@ import { applyNetworkPolicy } from "../act/network-policy.ts";
 import { createServices } from "../act/objects.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
+import { GroupTls } from "./tls.ts";
 import type { GroupVoice } from "./voice.ts";
 
 /** So often it is asked whether the NetworkPolicy is still as it should be, ms. */
@@ -17,6 +18,7 @@ export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
+  readonly tls: GroupTls;
   /** what was asked of the API server last */
   #policy = { wanted: "", at: 0 };
 
@@ -24,6 +26,7 @@ export class GroupObjects {
     this.#options = options;
     this.#voice = voice;
     this.#secret = new GroupSecret(options, voice);
+    this.tls = new GroupTls(options, voice);
   }
 
   get password(): string | undefined {
@@ -46,9 +49,11 @@ export class GroupObjects {
    */
   async ensure(pods: readonly PodFact[], settings: GroupSettings, before: GroupFacts | undefined): Promise<boolean> {
     const { kube, group, source, log } = this.#options;
+    const denied =
+      before?.members.some(({ redis, sentinel }) => redis?.state === "denied" || sentinel?.state === "denied") === true;
+    this.tls.look(pods, denied);
     try {
-      const denied = before?.members.some(({ redis, sentinel }) => redis?.state === "denied" || sentinel?.state === "denied");
-      if (!(await this.#secret.ensure(pods, settings, denied === true))) return false;
+      if (!(await this.#secret.ensure(pods, settings, denied))) return false;
       // A group whose pods are all going gets nothing any more: its Service may just have been given back.
       if (source.leading() && pods.some(({ terminating }) => !terminating)) {
         const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));

@@ -1,10 +1,13 @@
 /** One plain connection to one server (redis or sentinel): what can be said of it now, a wake-up when that changes, and commands with a bound. */
+import type { ConnectionOptions } from "node:tls";
 import { Redis } from "ioredis";
 
 export interface LinkOptions {
   readonly host: string;
   readonly port: number;
   readonly password: string | undefined;
+  /** asked for each attempt, since certificates are renewed; absent: without TLS. Undefined: not known yet, so nobody is spoken to. */
+  readonly tls?: () => ConnectionOptions | undefined;
   /** shown in CLIENT LIST */
   readonly name: string;
   /** the connection came, went, or its state changed */
@@ -124,10 +127,16 @@ export class Link {
     if (this.#closed) return;
     this.#hung = 0;
     const { host, port, password, name } = this.options;
+    const tls = this.options.tls?.();
+    if (this.options.tls !== undefined && tls === undefined) {
+      this.#lost("timeout");
+      return;
+    }
     const redis = new Redis({
       host,
       port,
       ...(password === undefined ? {} : { password }),
+      ...(tls === undefined ? {} : { tls }),
       connectionName: name,
       protocol: 2,
       lazyConnect: true,
@@ -216,8 +225,15 @@ function replyMeansUp(error: Error): boolean {
   return /^(LOADING|MASTERDOWN|BUSY|NOREPLICAS|READONLY|MISCONF)/.test(error.message);
 }
 
+/** What Node says of a certificate that it does not accept (and EPROTO, ERR_SSL_…: of a server without TLS): not one of the group's. */
+const NOT_OURS = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_TLS_CERT_|ERR_SSL_|EPROTO)/;
+/** A living server may do so, one with too many clients for example; Node gives it the code of a reset. */
+const CLOSED_IN_HANDSHAKE = /before secure TLS connection was established/;
+
 /** Only a reset or a refusal says "nobody listens"; everything else may be the network. */
 function stateOf(error: NodeJS.ErrnoException): LinkState {
+  if (NOT_OURS.test(error.code ?? "")) return "denied";
+  if (CLOSED_IN_HANDSHAKE.test(error.message)) return "timeout";
   if (error.code === "ECONNREFUSED" || error.code === "ECONNRESET") return "refused";
   if (/WRONGPASS|NOAUTH|NOPERM/.test(error.message)) return "denied";
   return "timeout";

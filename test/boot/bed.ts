@@ -8,6 +8,7 @@ import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } 
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 import { ENV, NOBODY, REDIS_PORT, SENTINEL_PORT } from "../../model/names.ts";
 import { busyboxBinary, type ServerBinary } from "../servers/install.ts";
@@ -31,6 +32,8 @@ export class Bed {
   readonly binary: ServerBinary;
   readonly shell: Shell;
   readonly password: string;
+  /** all pods of the bed speak TLS with the files of this folder; `authority` is whom the tests trust */
+  tls: { folder: string; authority: string; name: string } | undefined;
 
   private constructor(folder: string, binary: ServerBinary, shell: Shell, password: string) {
     this.#folder = folder;
@@ -148,6 +151,7 @@ export class Pod {
       [ENV.podUid]: this.uid,
       [ENV.downAfterMs]: "2000",
       ...(this.bed.password === "" ? {} : { [ENV.password]: this.bed.password }),
+      ...(this.bed.tls === undefined ? {} : { [ENV.tlsFolder]: this.bed.tls.folder }),
       ...more,
     };
   }
@@ -209,7 +213,7 @@ export class Pod {
   }
 
   async #call(port: number, words: readonly string[]): Promise<string[]> {
-    return ask(this.ip, port, this.bed.password, words).catch(() => []);
+    return ask(this.ip, port, this.bed, words).catch(() => []);
   }
 
   /** `master`, or `slave IP PORT STATE`. */
@@ -327,9 +331,10 @@ export class Running {
 }
 
 /** One command on a connection of its own; the reply as lines, as redis-cli prints it: nested replies flat, errors as their text. */
-function ask(host: string, port: number, password: string, words: readonly string[]): Promise<string[]> {
+function ask(host: string, port: number, { password, tls }: Bed, words: readonly string[]): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port });
+    const socket =
+      tls === undefined ? connect({ host, port }) : connectTls({ host, port, ca: tls.authority, servername: tls.name });
     const commands = password === "" ? [words] : [["auth", password], words];
     const encode = (word: string): string => `$${Buffer.byteLength(word)}\r\n${word}\r\n`;
     let text = "";
