@@ -22,8 +22,8 @@ port_lines() {
 # Before the first start: what is missing is said here, in our words.
 check_tls() {
   [ -n "$HA_TLS" ] || return 0
-  for file in tls.crt tls.key ca.crt; do
-    [ -r "$HA_TLS/$file" ] || die "cannot read $HA_TLS/$file as user $(id -u): does the Secret of the annotation redis-ha.io/tls have the key $file?"
+  for needed in tls.crt tls.key ca.crt; do
+    [ -r "$HA_TLS/$needed" ] || die "cannot read $HA_TLS/$needed as user $(id -u): does the Secret of the annotation redis-ha.io/tls have the key $needed?"
   done
   [ -z "$HA_CLI" ] || "$HA_CLI" --tls --version >/dev/null 2>&1 ||
     die "$HA_CLI cannot speak TLS: take an image whose server and command line tool are built with it (the official ones are), or remove the annotation redis-ha.io/tls"

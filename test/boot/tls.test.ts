@@ -7,7 +7,9 @@ import { beforeAll, expect, test } from "vitest";
 import { issueLeaf, makeAuthority } from "../../certs/authority.ts";
 import { SENTINEL_PORT, TLS_FILES } from "../../model/names.ts";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
-import { Bed, GROUP, PASSWORD, type Pod, until } from "./bed.ts";
+import { Bed, PASSWORD } from "./bed.ts";
+import { GROUP, type Pod } from "./pod.ts";
+import { until } from "./wait.ts";
 
 const NAME = "cache-master.default.svc";
 const HOUR_MS = 3_600_000;

@@ -65,6 +65,7 @@ describe("each annotation", () => {
     ["recoveryWait", "0s", { recoveryWaitMs: 0 }],
     ["priority", "0", { priority: 0 }],
     ["networkPolicy", "labelled", { networkPolicy: "labelled" }],
+    ["tls", "secret:cache.tls-1", { tlsSecret: "cache.tls-1" }],
   ];
   test.each(allowed)("%s: %s", (name, text, expected) => {
     const { settings, errors } = parseSettings({ ...CLUSTER, [ANNOTATION[name]]: text });
@@ -116,6 +117,9 @@ describe("each annotation", () => {
     ["recoveryWait", "soon"],
     ["priority", "-1"],
     ["networkPolicy", "yes"],
+    ["tls", "yes"],
+    ["tls", "cache-tls"],
+    ["tls", "secret:cache-tls/tls.crt"],
     ["priority", "2147483648"],
   ];
   test.each(refused)("%s: %j is refused and named", (name, text) => {
@@ -213,7 +217,7 @@ describe("warnings", () => {
     [{ [`${PREFIX}clustr`]: "x" }, `${PREFIX}clustr is not known: did you mean ${PREFIX}cluster?`],
     [{ [`${PREFIX}downafter`]: "x" }, `${PREFIX}downafter is not known: did you mean ${PREFIX}down-after?`],
     [{ [`${PREFIX}zzzz`]: "x" }, `${PREFIX}zzzz is not an annotation of redis-ha`],
-    [{ [`${PREFIX}tls`]: "x" }, `${PREFIX}tls is not yet supported: it has no effect`],
+    [{ [`${PREFIX}preferred-node`]: "x" }, `${PREFIX}preferred-node is not yet supported: it has no effect`],
     [{ [REQUEST.handover]: "x" }, `${REQUEST.handover} belongs on the master Service: it has no effect here`],
     [
       { [ANNOTATION.auth]: "none" },
