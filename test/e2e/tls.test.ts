@@ -1,45 +1,92 @@
+/** A group with TLS, as a platform would run it: a certificate for servers only, by the names of the Service, and its renewal under another CA. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { issueLeaf, makeAuthority, type PemPair } from "../../certs/authority.ts";
 import { PATH } from "../../kube/paths.ts";
-import { masterNames, masterServiceName } from "../../model/names.ts";
-import { EXAMPLES, signal } from "./lib/bed.ts";
+import { masterNames, masterServiceName, REDIS_PORT, SENTINEL_PORT, TLS_FILES } from "../../model/names.ts";
+import { REASON } from "../../model/reasons.ts";
+import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
+import { eventOf } from "./lib/events.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import { test } from "./lib/scenario.ts";
+import type { Group } from "./lib/group.ts";
+import { type Space, test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
 const DAY_MS = 86_400_000;
-const NAME = masterServiceName("cache");
+const SERVICE = masterServiceName("cache");
+const SECRET = "cache-tls";
 
 /** As cert-manager makes it; for servers only, as public CAs do. */
-async function secretOf(namespace: string, authority: PemPair, lifeMs: number): Promise<Record<string, string>> {
-  const leaf = await issueLeaf(authority, [NAME, ...masterNames(namespace, NAME)], lifeMs, Date.now());
-  return { "tls.crt": leaf.cert, "tls.key": leaf.key, "ca.crt": authority.cert };
+async function filesOf(namespace: string, authority: PemPair): Promise<Record<string, string>> {
+  const leaf = await issueLeaf(authority, [SERVICE, ...masterNames(namespace, SERVICE)], DAY_MS, Date.now());
+  return { [TLS_FILES.certificate]: leaf.cert, [TLS_FILES.key]: leaf.key, [TLS_FILES.authority]: authority.cert };
 }
 
-test("a group with TLS: whole, failed over, handed over", async ({ bed, space }) => {
+/** The Secret changes; the kubelets look at once, as they do whenever a pod has changed, and not only every minute. */
+async function renew(bed: Bed, group: Group, authority: PemPair): Promise<void> {
+  const { namespace } = group;
+  await bed.kube.mergePatch(PATH.secrets(namespace, SECRET), { stringData: await filesOf(namespace, authority) });
+  await bed.kubectl(["-n", namespace, "annotate", "pods", "-l", "app=cache", `example.com/look=${Date.now()}`]);
+}
+
+/** Throws unless every server and every sentinel shows a certificate of this CA. */
+async function allShow(group: Group, { client }: Space, authority: PemPair): Promise<void> {
+  for (const { status, metadata } of await group.pods()) {
+    for (const port of [REDIS_PORT, SENTINEL_PORT]) {
+      const target = { ...(await group.at(status?.podIP ?? "", port)), tls: { ca: authority.cert, servername: SERVICE } };
+      await client.command(target, "PING").catch((error: unknown) => {
+        throw new Error(`${metadata?.name}:${port}: ${String(error)}`);
+      });
+    }
+  }
+}
+
+test("a group with TLS: plain and mistrustful clients, a renewed certificate, a hand-over, a kill", async ({ bed, space }) => {
   const group = space.group();
-  const authority = await makeAuthority(30 * DAY_MS, Date.now());
-  group.authority = authority.cert;
-  const metadata = { name: "cache-tls", namespace: space.namespace };
-  const stringData = await secretOf(space.namespace, authority, DAY_MS);
-  await bed.kube.create(PATH.secrets(space.namespace), { metadata, type: "kubernetes.io/tls", stringData });
-  const quickstart = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
-  await space.apply({
-    yaml: quickstart.replace("redis-ha.io/cluster: cache", "redis-ha.io/cluster: cache\n    redis-ha.io/tls: secret:cache-tls"),
+  const [first, second] = [await makeAuthority(DAY_MS, Date.now()), await makeAuthority(DAY_MS, Date.now())];
+  group.authority = `${first.cert}${second.cert}`;
+  await bed.kube.create(PATH.secrets(space.namespace), {
+    metadata: { name: SECRET },
+    type: "kubernetes.io/tls",
+    stringData: await filesOf(space.namespace, first),
   });
+  const quickstart = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
+  const cluster = "redis-ha.io/cluster: cache";
+  await space.apply({ yaml: quickstart.replace(cluster, `${cluster}\n        redis-ha.io/tls: secret:${SECRET}`) });
   await waitUntil("a whole group", 40_000, async () => await group.whole(EXPECTED));
 
-  await space.client.startWriters(await group.throughService());
+  const target = await group.throughService();
+  const { tls: _, ...bare } = target;
+  await expect(space.client.commands(bare, [["PING"]]), "a client without TLS").rejects.toThrow();
+  const stranger = { ...target, tls: { ca: second.cert, servername: SERVICE } };
+  await expect(space.client.commands(stranger, [["PING"]]), "a client that trusts others").rejects.toThrow(/VERIFY|SELF_SIGNED/);
+
+  await space.client.startWriters(target);
+  await space.client.calm();
+  const before = await group.master();
+  await space.client.window(true);
+  await renew(bed, group, second);
+  await waitUntil("all to show the new certificate", 120_000, async () => await allShow(group, space, second));
+  await waitUntil("a whole group after the renewal", 30_000, async () => await group.whole(EXPECTED));
+  const renewed = await space.client.window();
+  expect(renewed.errors, "no writer noticed the renewal").toEqual({});
+  expect((await group.master()).name, "nobody was failed over").toBe(before.name);
+  await waitUntil("the Event of the renewal", 60_000, async () => {
+    await eventOf(bed, space.namespace, "Service", SERVICE, REASON.GroupCertificateRenewed);
+  });
+
+  const asked = await underFault(group, "handover, TLS", EXPECTED, async () => {
+    await bed.kubectl(["-n", space.namespace, "annotate", "service", SERVICE, "redis-ha.io/handover=any"]);
+  });
+  expect(asked.window.gapMs).toBeLessThan(3000);
+  expect((await verdict(group)).missing, "renewal and hand-over lose nothing").toBe(0);
+
+  await space.client.startWriters(target);
   const killed = await underFault(group, "kill -9, TLS", EXPECTED, async (pod) => {
     await signal(bed, space.namespace, pod, "redis", "SIGKILL");
   });
   expect(killed.window.gapMs).toBeLessThan(4000);
-  const asked = await underFault(group, "handover, TLS", EXPECTED, async () => {
-    await bed.kubectl(["-n", space.namespace, "annotate", "service", NAME, "redis-ha.io/handover=any"]);
-  });
-  expect(asked.window.gapMs).toBeLessThan(3000);
   expect((await verdict(group)).missing).toBeLessThanOrEqual(8);
 });

@@ -45,7 +45,8 @@ test("missing keys are named, all of them", () => {
 
 test("no certificate, another key, an expired one, another CA, another name", async () => {
   const [otherAuthority, stranger] = [await makeAuthority(DAY_MS, NOW), await issueLeaf(authority, ["db.shop.svc"], DAY_MS, NOW)];
-  const problems = (data: Record<string, string>, at = NOW): readonly string[] => inspectGroupCertificate(data, NAMES, at).problems;
+  const problems = (data: Record<string, string>, at = NOW): readonly string[] =>
+    inspectGroupCertificate(data, NAMES, at).problems;
   expect(problems(secret({ "tls.crt": "x" }))).toEqual(["has no certificate in tls.crt"]);
   expect(problems(secret({ "tls.key": stranger.key }))).toEqual(["is not usable: tls.key does not belong to tls.crt"]);
   expect(problems(secret(), NOW + 2 * DAY_MS)).toEqual(["is not usable: the serving certificate has expired"]);

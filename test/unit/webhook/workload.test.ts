@@ -168,11 +168,19 @@ describe("a running group cannot change between plain and TLS", () => {
   const refused = [expect.stringContaining(`${ANNOTATION.tls}: pods with and without TLS do not understand each other`)];
 
   test.each([
-    ["on, by the workload's annotation", workload({ annotations: { ...cluster, ...tls } }, { annotations: cluster }), own(cluster)],
+    [
+      "on, by the workload's annotation",
+      workload({ annotations: { ...cluster, ...tls } }, { annotations: cluster }),
+      own(cluster),
+    ],
     ["on, by the template's", own({ ...cluster, ...tls }), own(cluster)],
     ["off", own(cluster), own({ ...cluster, ...tls })],
     ["off with everything else, which is the way back to plain pods", own({}), own({ ...cluster, ...tls })],
-    ["off by taking back the wishes of the workload", workload({}, { annotations: { ...cluster, ...tls } }), own({ ...cluster, ...tls })],
+    [
+      "off by taking back the wishes of the workload",
+      workload({}, { annotations: { ...cluster, ...tls } }),
+      own({ ...cluster, ...tls }),
+    ],
   ])("%s: refused", (_, next, before) => {
     expect(injectWorkload(next, { ...contextAt(), oldObject: before })).toMatchObject({ errors: refused, operations: [] });
   });
