@@ -79,7 +79,14 @@ export class Group {
 
   view(): GroupView {
     const { group, source } = this.#options;
-    return { group, plan: this.#plan, facts: this.#facts, timelines: mergeTimelines(this.#timelines, source.timelines()) };
+    const certificate = this.#objects.tls.certificateOf(this.#facts?.settings.tlsSecret);
+    return {
+      group,
+      plan: this.#plan,
+      facts: this.#facts,
+      timelines: mergeTimelines(this.#timelines, source.timelines()),
+      ...(certificate === undefined ? {} : { certificateUntil: certificate.until }),
+    };
   }
 
   stop(): void {

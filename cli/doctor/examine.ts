@@ -4,10 +4,12 @@ import type { Paper } from "../paper.ts";
 import { certificates, clocks, dns, installed, permissions, versions } from "./checks.ts";
 import { bySeverity, type Check, type Facts, type Finding } from "./findings.ts";
 import { injection, networks, risks, selectors, states } from "./group-checks.ts";
+import { groupCertificates } from "./tls.ts";
 
 const CHECKS: readonly Check[] = [
   installed,
   certificates,
+  groupCertificates,
   permissions,
   versions,
   dns,

@@ -18,6 +18,7 @@ import type { Target } from "../target.ts";
 import { VERSION } from "../version.ts";
 import type { Facts, RightSeen } from "./findings.ts";
 import type { Labels, NetworkPolicy } from "./network.ts";
+import { readTlsSecrets } from "./tls.ts";
 
 interface Budget {
   metadata?: { namespace?: string };
@@ -76,6 +77,7 @@ export async function gather(target: Target): Promise<Facts> {
     groups,
     rights,
     readiness,
+    tlsSecrets,
   ] = await Promise.all([
     try_("the Deployment redis-ha", kube.get<Deployment>(PATH.deployments(system, "redis-ha"))),
     try_("the webhook configuration", kube.get<MutatingWebhookConfiguration>(PATH.webhookConfigurations(WEBHOOK_CONFIGURATION))),
@@ -90,6 +92,7 @@ export async function gather(target: Target): Promise<Facts> {
     try_("the groups", readStatus(target)),
     try_("rights", askRights(target)),
     readyz(target, own ?? []),
+    readTlsSecrets(target, all ?? [], try_),
   ]);
   return {
     version: VERSION,
@@ -120,6 +123,7 @@ export async function gather(target: Target): Promise<Facts> {
       dns === undefined || dns.length === 0
         ? undefined
         : dns.flatMap(({ endpoints }) => (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false)).length,
+    tlsSecrets,
     unread,
   };
 }

@@ -89,6 +89,7 @@ const healthy = (): Facts => ({
   events: [],
   groups: [group("ok")],
   dnsEndpoints: 2,
+  tlsSecrets: [],
   unread: [],
 });
 
