@@ -17,7 +17,6 @@ export const REASON = {
   GroupCertificateUnusable: "GroupCertificateUnusable",
   ServiceCreated: "ServiceCreated",
   NetworkPolicyChanged: "NetworkPolicyChanged",
-  ServiceRepaired: "ServiceRepaired",
   ServiceTakenOver: "ServiceTakenOver",
   ServiceGivenBack: "ServiceGivenBack",
   InvalidSettings: "InvalidSettings",
@@ -35,7 +34,6 @@ export const REASON = {
   WaitingForLastMaster: "WaitingForLastMaster",
   HaltedManualRecovery: "HaltedManualRecovery",
   HaltedDataMissing: "HaltedDataMissing",
-  HaltedStaleReplica: "HaltedStaleReplica",
   PromotedByPerson: "PromotedByPerson",
   RequestRefused: "RequestRefused",
   Adopting: "Adopting",
@@ -54,7 +52,6 @@ export const REASON = {
   // fence
   StaleMasterFenced: "StaleMasterFenced",
   WritesLost: "WritesLost",
-  PauseLifted: "PauseLifted",
   // attach
   ReplicaAttached: "ReplicaAttached",
   ReplicaConfigured: "ReplicaConfigured",
@@ -76,7 +73,6 @@ export type Reason = (typeof REASON)[keyof typeof REASON];
 export const HALTED: ReadonlySet<Reason> = new Set<Reason>([
   REASON.HaltedManualRecovery,
   REASON.HaltedDataMissing,
-  REASON.HaltedStaleReplica,
   REASON.HaltedRecordMissing,
   REASON.HaltedSecretMissing,
 ]);

@@ -1,25 +1,11 @@
 /** What nobody acted on but a person should hear of; and the halt mark, taken back as soon as there is a master. */
-import { ANNOTATION } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
-import { NOTHING, type Policy, type Step } from "./policy.ts";
+import type { Policy, Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
 import { majority, redisMembers, redisUp, sentinelMembers, sentinelsUp } from "./view.ts";
 
 /** A group that we have just met, or that just starts: its sentinels are not there yet, ms. */
 const NEW_MS = 15_000;
-
-/** TLS and plain pods do not understand each other: neither replicas nor sentinels. The webhook refuses what leads here, but not every way. */
-export const protocols: Policy = ({ facts }): Step => {
-  const living = facts.members.filter(({ pod }) => !pod.ended && !pod.terminating && !pod.orphan);
-  const [plain, tls] = [false, true].map((wanted) =>
-    living.flatMap(({ pod }) => ((pod.settings.tlsSecret !== undefined) === wanted ? pod.name : [])),
-  );
-  if (plain === undefined || tls === undefined || plain.length === 0 || tls.length === 0) return NOTHING;
-  const message =
-    `${tls.join(", ")} speak TLS and ${plain.join(", ")} do not: they cannot follow or watch each other. ` +
-    `Give all workloads of the group the same ${ANNOTATION.tls}, or undo the roll-out; docs/tls.md says how a running group gets TLS`;
-  return { actions: [], notices: [{ reason: REASON.SettingsDiffer, message }] };
-};
 
 export const report: Policy = ({ facts, truth, memory }): Step => {
   const service = facts.masterService;

@@ -1,5 +1,4 @@
 /** A group with TLS, as a platform would run it: a certificate for servers only, by the names of the Service, and its renewal under another CA. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { issueLeaf, makeAuthority, type PemPair } from "../../certs/authority.ts";
@@ -28,7 +27,7 @@ async function filesOf(namespace: string, authority: PemPair): Promise<Record<st
 async function renew(bed: Bed, group: Group, authority: PemPair): Promise<void> {
   const { namespace } = group;
   await bed.kube.mergePatch(PATH.secrets(namespace, SECRET), { stringData: await filesOf(namespace, authority) });
-  await bed.kubectl(["-n", namespace, "annotate", "pods", "-l", "app=cache", `example.com/look=${Date.now()}`]);
+  await bed.kubectl(["-n", namespace, "annotate", "--overwrite", "pods", "-l", "app=cache", `example.com/look=${Date.now()}`]);
 }
 
 /** Throws unless every server and every sentinel shows a certificate of this CA. */
@@ -52,9 +51,7 @@ test("a group with TLS: plain and mistrustful clients, a renewed certificate, a 
     type: "kubernetes.io/tls",
     stringData: await filesOf(space.namespace, first),
   });
-  const quickstart = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
-  const cluster = "redis-ha.io/cluster: cache";
-  await space.apply({ yaml: quickstart.replace(cluster, `${cluster}\n        redis-ha.io/tls: secret:${SECRET}`) });
+  await space.apply({ file: join(EXAMPLES, "tls.yaml") });
   await waitUntil("a whole group", 40_000, async () => await group.whole(EXPECTED));
 
   const target = await group.throughService();
