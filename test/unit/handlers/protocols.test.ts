@@ -20,7 +20,8 @@ function facts(withTls: readonly string[]): GroupFacts {
       ? { ...member, pod: { ...pod, settings: { ...pod.settings, tlsSecret: "cache-tls" } } }
       : member;
   });
-  return { ...plain, members };
+  // The newest pod's word is the group's.
+  return { ...plain, settings: members.at(-1)?.pod.settings ?? plain.settings, members };
 }
 
 const told = (withTls: readonly string[]): readonly string[] => {
