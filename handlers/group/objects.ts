@@ -6,6 +6,8 @@ import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
 import { applyNetworkPolicy } from "../act/network-policy.ts";
 import { createServices } from "../act/objects.ts";
+import { GroupBudgets } from "./budgets.ts";
+import { GroupExposure } from "./exposure.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
 import { GroupTls } from "./tls.ts";
@@ -19,6 +21,8 @@ export class GroupObjects {
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
   readonly tls: GroupTls;
+  readonly #budgets: GroupBudgets;
+  readonly #exposure: GroupExposure;
   /** a Service that was taken over and not told of yet */
   #takenOver: string | undefined;
   /** what was asked of the API server last */
@@ -29,6 +33,8 @@ export class GroupObjects {
     this.#voice = voice;
     this.#secret = new GroupSecret(options, voice);
     this.tls = new GroupTls(options, voice);
+    this.#budgets = new GroupBudgets(options, voice);
+    this.#exposure = new GroupExposure(options, voice);
   }
 
   get password(): string | undefined {
@@ -42,7 +48,9 @@ export class GroupObjects {
 
   /** Nobody of the group is left, and it may be on its way out with its whole namespace: the Secret is read again when somebody comes. */
   doubt(): void {
+    const { source } = this.#options;
     this.#secret.doubt();
+    this.#budgets.keep(source.settings(), source.masterService(source.masterServiceName()));
   }
 
   /**
@@ -63,6 +71,9 @@ export class GroupObjects {
         this.#takenOver = takenOver ?? this.#takenOver;
         this.#tellTakenOver();
         this.#networkPolicy(settings);
+        const service = source.masterService(source.masterServiceName());
+        this.#budgets.keep(settings, service);
+        this.#exposure.keep(settings, service);
       }
       return true;
     } catch (error) {
