@@ -25,6 +25,8 @@ const REOPEN_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 400;
 /** A connection that the kernel took for a server that does not answer (stopped, or its node is gone) is given up after this time, ms. */
 const HANDSHAKE_MS = 1000;
+/** With TLS both sides compute in between, and on a busy node they wait for their turn several times: so many times as long. */
+const TLS_FACTOR = 2.5;
 /** The socket of a silent server is destroyed so long after it was closed, ms. */
 const DISCONNECT_MS = 200;
 /** A server that has not answered for this long is called silent, ms. One tick of a busy server's fork can take 100 ms. */
@@ -132,6 +134,7 @@ export class Link {
       this.#lost("timeout");
       return;
     }
+    const factor = tls === undefined ? 1 : TLS_FACTOR;
     const redis = new Redis({
       host,
       port,
@@ -140,7 +143,7 @@ export class Link {
       connectionName: name,
       protocol: 2,
       lazyConnect: true,
-      connectTimeout: CONNECT_TIMEOUT_MS,
+      connectTimeout: CONNECT_TIMEOUT_MS * factor,
       disconnectTimeout: DISCONNECT_MS,
       retryStrategy: () => null,
       reconnectOnError: null,
@@ -153,7 +156,7 @@ export class Link {
     });
     this.#redis = redis;
     let outcome: LinkState = "refused";
-    const handshake = setTimeout(() => this.#giveUp(redis, "timeout"), HANDSHAKE_MS);
+    const handshake = setTimeout(() => this.#giveUp(redis, "timeout"), HANDSHAKE_MS * factor);
     redis.on("error", (error: NodeJS.ErrnoException) => {
       outcome = stateOf(error);
     });

@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { issueLeaf, makeAuthority, type PemPair } from "../../certs/authority.ts";
 import { PATH } from "../../kube/paths.ts";
-import { masterNames, masterServiceName, REDIS_PORT, SENTINEL_PORT, TLS_FILES } from "../../model/names.ts";
+import type { Pod } from "../../kube/types.ts";
+import { ANNOTATION, masterNames, masterServiceName, REDIS_PORT, SENTINEL_PORT, TLS_FILES } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
 import { eventOf } from "./lib/events.ts";
@@ -42,15 +43,19 @@ async function allShow(group: Group, { client }: Space, authority: PemPair): Pro
   }
 }
 
+async function makeSecret(bed: Bed, namespace: string, authority: PemPair): Promise<void> {
+  await bed.kube.create(PATH.secrets(namespace), {
+    metadata: { name: SECRET },
+    type: "kubernetes.io/tls",
+    stringData: await filesOf(namespace, authority),
+  });
+}
+
 test("a group with TLS: plain and mistrustful clients, a renewed certificate, a hand-over, a kill", async ({ bed, space }) => {
   const group = space.group();
   const [first, second] = [await makeAuthority(DAY_MS, Date.now()), await makeAuthority(DAY_MS, Date.now())];
   group.authority = `${first.cert}${second.cert}`;
-  await bed.kube.create(PATH.secrets(space.namespace), {
-    metadata: { name: SECRET },
-    type: "kubernetes.io/tls",
-    stringData: await filesOf(space.namespace, first),
-  });
+  await makeSecret(bed, space.namespace, first);
   await space.apply({ file: join(EXAMPLES, "tls.yaml") });
   await waitUntil("a whole group", 40_000, async () => await group.whole(EXPECTED));
 
@@ -86,4 +91,51 @@ test("a group with TLS: plain and mistrustful clients, a renewed certificate, a 
   });
   expect(killed.window.gapMs).toBeLessThan(4000);
   expect((await verdict(group)).missing).toBeLessThanOrEqual(8);
+});
+
+const PLAIN = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: { name: legacy }
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: legacy } }
+  template:
+    metadata: { labels: { app: legacy } }
+    spec:
+      containers:
+        - { name: redis, image: "docker.io/library/redis:7", imagePullPolicy: IfNotPresent, args: ["--save", ""] }
+`;
+
+test("a plain redis becomes a group with TLS and keeps its data; a change by a roll-out is refused", async ({ bed, space }) => {
+  const group = space.group();
+  const authority = await makeAuthority(DAY_MS, Date.now());
+  await makeSecret(bed, space.namespace, authority);
+  await space.apply({ yaml: PLAIN });
+  const plain = await waitUntil("the plain redis", 30_000, async () => {
+    const { items } = await bed.kube.list<Pod>(PATH.pods(space.namespace), { query: { labelSelector: "app=legacy" } });
+    const host = items[0]?.status?.podIP ?? "";
+    return { host, port: REDIS_PORT, answer: await space.client.command({ host, port: REDIS_PORT }, "SET", "kept", "yes") };
+  });
+  expect(plain.answer).toBe("OK");
+  const annotate = async (...words: readonly string[]): Promise<string> => {
+    const args = ["-n", space.namespace, "annotate", "deployment", "legacy", ...words];
+    const { code, stderr } = await bed.kubectl(args, { allowFailure: true });
+    return code === 0 ? "" : stderr;
+  };
+  const tls = `${ANNOTATION.tls}=secret:${SECRET}`;
+  expect(await annotate(`${ANNOTATION.cluster}=cache`, `${ANNOTATION.auth}=none`, tls)).toBe("");
+  const target = { host: SERVICE, port: REDIS_PORT, tls: { ca: authority.cert, servername: SERVICE } };
+  await waitUntil("the data behind the Service, with TLS", 60_000, async () => {
+    const [kept, role] = await space.client.commands(target, [["GET", "kept"], ["ROLE"]]);
+    expect(kept).toEqual({ reply: "yes" });
+    expect(JSON.stringify(role)).toContain("master");
+  });
+  await bed.kubectl(["-n", space.namespace, "scale", "deployment", "legacy", "--replicas=2"]);
+  await waitUntil("a replica, with TLS", 40_000, async () => {
+    const info = String(await space.client.command(target, "INFO", "replication"));
+    if (!info.includes("state=online")) throw new Error(info);
+  });
+  expect(await annotate(`${ANNOTATION.tls}-`)).toContain("pods with and without TLS do not understand each other");
+  expect((await group.pods()).length).toBe(2);
 });
