@@ -28,7 +28,7 @@ const THEIRS = "mine";
 
 const internalIp = ({ status }: Node): string => status?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? "";
 
-test("spread, a drain under the budget, and kill -9 and hand-over through a node port", { timeout: 300_000 }, async ({
+test("spread, a drain under the budget, and kill -9 and hand-over through a node port", { timeout: 420_000 }, async ({
   bed,
   space,
 }) => {
@@ -37,7 +37,7 @@ test("spread, a drain under the budget, and kill -9 and hand-over through a node
   const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
   expect(yaml).toContain(key);
   await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.expose}: NodePort`) });
-  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", 120_000, async () => await group.whole(EXPECTED));
   const { items: nodes } = await bed.kube.list<Node>(PATH.nodes());
   expect(new Set((await group.pods()).map(({ spec }) => spec?.nodeName)).size, "spread").toBe(Math.min(nodes.length, 3));
 
