@@ -53,4 +53,6 @@ export interface GroupView {
   /** why the loop can't even look (the password is not known); absent: nothing stands in the way */
   readonly halted?: Notice | undefined;
   readonly timelines: readonly Timeline[];
+  /** when the certificate in the group's Secret ends, ms since 1970; absent: no TLS, or not known */
+  readonly certificateUntil?: number;
 }
