@@ -44,7 +44,7 @@ export class Ours implements Stack {
   readonly cluster: string;
   readonly group: Group;
   readonly selector = "redis-ha.io/has-redis=true";
-  readonly workload = "deployment/cache";
+  readonly workload: string = "deployment/cache";
   readonly masterMayReturn = false;
   #where: Where | undefined;
 

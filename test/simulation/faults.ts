@@ -5,14 +5,10 @@ import { NAMESPACE } from "./cluster/controllers.ts";
 import type { SimPod } from "./cluster/pod.ts";
 import { SERVICE, type SimGroup } from "./group.ts";
 import type { HandlerReplica } from "./handlers.ts";
+import { Partitions } from "./partitions.ts";
 import { type Fault, nameOfFault, type Target, type Who } from "./plan.ts";
-import type { RedisServer } from "./servers/redis.ts";
 import type { Connection, Server } from "./servers/server.ts";
-import type { Trouble } from "./verdict.ts";
 import type { Host, World } from "./world/world.ts";
-
-/** The hosts beside a pod's. */
-type Others = "all" | "pods" | "handlers" | "api";
 
 /** Faults during which the handlers may not be able to lead. */
 const HANDLERS_AWAY: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
@@ -24,18 +20,29 @@ const HANDLERS_AWAY: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
   "stale watches",
   "loss",
   "slow network",
+  "split",
   "power off",
   "power off all",
   "handler clock jump",
 ]);
 
-interface Armed {
-  readonly fault: Fault & { readonly command: string; readonly afterMs: number };
-}
+/** Faults that wait for a command of a handler, and the one that waits for a client's write. */
+type Armed = Fault & {
+  readonly kind: "kill handler at" | "freeze handler at" | "kill master at" | "kill master at write" | "freeze sentinels at";
+};
+const ARMED: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
+  "kill handler at",
+  "freeze handler at",
+  "kill master at",
+  "kill master at write",
+  "freeze sentinels at",
+]);
+const isArmed = (fault: Fault): fault is Armed => ARMED.has(fault.kind);
 
 export class Faults {
   readonly #group: SimGroup;
   readonly #world: World;
+  readonly #network: Partitions;
   /** what has to be undone; run at its time, or when everything is mended */
   readonly #undo = new Set<() => void>();
   #armed: Armed[] = [];
@@ -45,6 +52,7 @@ export class Faults {
   constructor(group: SimGroup) {
     this.#group = group;
     this.#world = group.world;
+    this.#network = new Partitions(group, (ms, undo) => this.#for(ms, undo));
     group.onServer = (server) => this.#listen(server);
     for (const server of group.servers) this.#listen(server);
   }
@@ -93,44 +101,8 @@ export class Faults {
     return who === "leader" ? (leader ?? handlers[0]) : handlers.find((one) => one !== leader);
   }
 
-  #hosts(of: Others): Host[] {
-    const { nodes, handlers, control, pods, proxies } = this.#group;
-    if (of === "api") return [control];
-    if (of === "handlers") return handlers.map(({ host }) => host);
-    if (of === "pods") return pods.map(({ host }) => host);
-    return [...new Set([...nodes, ...handlers.map(({ host }) => host), control, ...proxies.map(({ host }) => host)])];
-  }
-
-  /** Marks the redis processes of a host for the verdict about data; returns what ends it. */
-  #troubles(servers: readonly RedisServer[], kind: Trouble["kind"]): () => void {
-    const begun = servers.map((server) => this.#group.ledger.trouble(server, kind));
-    return () => {
-      for (const trouble of begun) trouble.to = this.#world.now;
-    };
-  }
-
-  #on(host: Host): RedisServer[] {
-    return this.#group.running.filter(({ proc }) => proc.host === host);
-  }
-
-  #cutOff(host: Host, others: readonly Host[], way: "both" | "in" | "out", ms: number, from: Others): void {
-    const { network } = this.#group;
-    const end = from === "handlers" || from === "api" ? () => undefined : this.#troubles(this.#on(host), "cut off");
-    const pairs = others
-      .filter((other) => other !== host)
-      .flatMap((other): [Host, Host][] => [
-        ...(way === "in" ? [] : [[host, other] as [Host, Host]]),
-        ...(way === "out" ? [] : [[other, host] as [Host, Host]]),
-      ]);
-    for (const [from, to] of pairs) network.cut(from, to);
-    this.#for(ms, () => {
-      for (const [from, to] of pairs) network.mend(from, to);
-      end();
-    });
-  }
-
   #do(fault: Fault): void {
-    const { network, api } = this.#group;
+    const { api } = this.#group;
     switch (fault.kind) {
       case "kill redis":
         this.#pod(fault.target)?.killRedis();
@@ -158,31 +130,28 @@ export class Faults {
         return;
       case "cut off": {
         const pod = this.#pod(fault.target);
-        if (pod !== undefined) this.#cutOff(pod.host, this.#hosts(fault.from), fault.way, fault.ms, fault.from);
+        if (pod !== undefined) this.#network.cutOff(pod.host, this.#network.hosts(fault.from), fault.way, fault.ms, fault.from);
         return;
       }
       case "slow network": {
         const host = this.#pod(fault.target)?.host;
-        if (host === undefined) return;
-        const end = this.#troubles(this.#on(host), "slow");
-        for (const other of this.#hosts("all")) {
-          network.slow(host, other, fault.delayMs);
-          network.slow(other, host, fault.delayMs);
-        }
-        this.#for(fault.ms, () => {
-          for (const other of this.#hosts("all")) {
-            network.slow(host, other, 0);
-            network.slow(other, host, 0);
-          }
-          end();
-        });
+        if (host !== undefined) this.#network.slow(host, fault.delayMs, fault.ms);
         return;
       }
+      case "lag": {
+        const pod = this.#pod(fault.target);
+        if (pod !== undefined) this.#network.lag(pod, fault.delayMs, fault.ms);
+        return;
+      }
+      case "split":
+        this.#network.split(
+          fault.side.flatMap((target) => this.#pod(target) ?? []),
+          fault.with,
+          fault.ms,
+        );
+        return;
       case "loss":
-        network.loss = fault.part;
-        this.#for(fault.ms, () => {
-          network.loss = 0;
-        });
+        this.#network.loss(fault.part, fault.ms);
         return;
       case "cut connections": {
         const redis = this.#pod(fault.target)?.redis;
@@ -235,8 +204,8 @@ export class Faults {
   }
 
   #toHandler(fault: Fault): void {
-    if (fault.kind === "kill handler at" || fault.kind === "freeze handler at" || fault.kind === "kill master at") {
-      this.#armed.push({ fault });
+    if (isArmed(fault)) {
+      this.#armed.push(fault);
       return;
     }
     if (!("who" in fault)) return;
@@ -244,7 +213,8 @@ export class Faults {
     if (handler === undefined) return;
     if (fault.kind === "kill handler") handler.kill(fault.ms);
     else if (fault.kind === "freeze handler") this.#freezeHandler(handler, fault.ms);
-    else if (fault.kind === "cut handlers off") this.#cutOff(handler.host, this.#hosts(fault.from), "both", fault.ms, fault.from);
+    else if (fault.kind === "cut handlers off")
+      this.#network.cutOff(handler.host, this.#network.hosts(fault.from), "both", fault.ms, fault.from);
     else handler.host.clockOffset += fault.byMs;
   }
 
@@ -259,7 +229,7 @@ export class Faults {
   #freezeRedis(pod: SimPod | undefined, ms: number): void {
     const redis = pod?.redis;
     if (redis === undefined) return;
-    const end = this.#troubles([redis], "frozen");
+    const end = this.#network.troubles([redis], "frozen");
     redis.proc.freeze();
     this.#for(ms, () => {
       redis.proc.thaw();
@@ -269,7 +239,7 @@ export class Faults {
 
   /** Its redis runs on for a moment; no place where the newest data must be. */
   #deleteByForce(pod: SimPod | undefined): void {
-    if (pod?.redis !== undefined) this.#troubles([pod.redis], "slow");
+    if (pod?.redis !== undefined) this.#network.troubles([pod.redis], "slow");
     pod?.deleteByForce();
   }
 
@@ -354,23 +324,36 @@ export class Faults {
   }
 
   #heard(connection: Connection, command: readonly string[]): void {
-    if (this.#armed.length === 0 || connection.name !== "redis-ha") return;
+    if (this.#armed.length === 0) return;
     const text = command.join(" ");
-    const found = this.#armed.find(({ fault }) => text.includes(fault.command) && !/hello|NOBODY/.test(fault.command));
+    const found = this.#armed.find((fault) =>
+      fault.kind === "kill master at write"
+        ? command[0] === "SET"
+        : connection.name === "redis-ha" && text.includes(fault.command),
+    );
     if (found === undefined) return;
     this.#armed = this.#armed.filter((one) => one !== found);
-    const { fault } = found;
     const sender = connection.end.peer?.proc;
     const handler = this.#group.handlers.find(({ proc }) => proc === sender);
-    this.#world.schedule(fault.afterMs, () => {
-      this.#world.tell("FAULT", `strikes after ${text}: ${fault.kind}`);
+    this.#world.schedule("afterMs" in found ? found.afterMs : 0, () => {
+      this.#world.tell("FAULT", `strikes after ${text}: ${found.kind}`);
       this.lastAt = this.#world.now;
-      if (fault.kind === "kill master at") this.#pod("master")?.killRedis();
-      else if (handler === undefined) return;
-      else if (fault.kind === "kill handler at") {
-        this.#for(fault.ms, this.#group.ledger.handlersAway());
-        handler.kill(fault.ms);
-      } else if (fault.kind === "freeze handler at") this.#freezeHandler(handler, fault.ms);
+      this.#strikeArmed(found, handler);
     });
+  }
+
+  #strikeArmed(fault: Armed, handler: HandlerReplica | undefined): void {
+    if (fault.kind === "kill master at" || fault.kind === "kill master at write") this.#pod("master")?.killRedis();
+    else if (fault.kind === "freeze sentinels at") {
+      const sentinels = this.#group.pods.flatMap(({ sentinel }) => sentinel ?? []).filter((_, at) => at !== fault.but);
+      for (const { proc } of sentinels) proc.freeze();
+      this.#for(fault.ms, () => {
+        for (const { proc } of sentinels) proc.thaw();
+      });
+    } else if (handler === undefined) return;
+    else if (fault.kind === "kill handler at") {
+      this.#for(fault.ms, this.#group.ledger.handlersAway());
+      handler.kill(fault.ms);
+    } else this.#freezeHandler(handler, fault.ms);
   }
 }

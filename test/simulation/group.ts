@@ -6,7 +6,7 @@ import { EndpointController, NAMESPACE, NodeProxy } from "./cluster/controllers.
 import { CLUSTER, PASSWORD, type PodWorld, type SimPod } from "./cluster/pod.ts";
 import { Workload } from "./cluster/workload.ts";
 import { HandlerReplica } from "./handlers.ts";
-import type { Plan } from "./plan.ts";
+import { isPlanned, type Plan } from "./plan.ts";
 import type { RedisServer } from "./servers/redis.ts";
 import type { SentinelServer } from "./servers/sentinel.ts";
 import { ckquorum } from "./servers/sentinel-commands.ts";
@@ -32,8 +32,11 @@ export class SimGroup {
   readonly servers: RedisServer[] = [];
   /** called for every server that starts; for faults that wait for a command */
   onServer: (server: RedisServer) => void = () => undefined;
+  /** what laws.ts looks at */
+  onVote: (sentinel: string, candidate: string) => void = () => undefined;
+  onEnding: (server: RedisServer) => void = () => undefined;
 
-  constructor(world: World, { shape }: Plan) {
+  constructor(world: World, { shape, faults }: Plan) {
     this.world = world;
     this.ledger = new Ledger(() => world.now, shape.replicas >= 3);
     this.network = new Network(world);
@@ -67,6 +70,8 @@ export class SimGroup {
           () => !this.network.blocked(host, this.control) && !this.network.blocked(this.control, host),
         ),
     );
+    const planned = faults.every(isPlanned);
+    const orderly = new Set<RedisServer>();
     let addresses = 0;
     const of: PodWorld = {
       world,
@@ -90,8 +95,13 @@ export class SimGroup {
       started: (server) => {
         this.servers.push(server);
         this.ledger.add(server);
-        server.proc.onKill(() => this.ledger.trouble(server, "died"));
+        server.proc.onKill(() => this.ledger.trouble(server, orderly.has(server) && planned ? "ended" : "died"));
         this.onServer(server);
+      },
+      voted: (sentinel, candidate) => this.onVote(sentinel, candidate),
+      ending: (server) => {
+        orderly.add(server);
+        this.onEnding(server);
       },
     };
     const usable = (host: Host): boolean => !this.cordoned.has(host) && !this.off.has(host);
@@ -112,6 +122,11 @@ export class SimGroup {
           SERVICE,
         ),
     );
+  }
+
+  /** How many sentinels there are to be. */
+  get sentinels(): number {
+    return this.workload.replicas;
   }
 
   get pods(): SimPod[] {
@@ -136,9 +151,15 @@ export class SimGroup {
     );
   }
 
-  get leader(): HandlerReplica | undefined {
+  /** Who holds the Lease, by the API server. */
+  get holder(): string | undefined {
     const holder = this.api.get("leases", "redis-ha", "redis-ha-handlers")?.spec?.holderIdentity;
-    return this.handlers.find(({ name, alive }) => alive && typeof holder === "string" && holder.startsWith(name));
+    return typeof holder === "string" && holder !== "" ? holder : undefined;
+  }
+
+  get leader(): HandlerReplica | undefined {
+    const { holder } = this;
+    return this.handlers.find(({ name, alive }) => alive && holder?.startsWith(name) === true);
   }
 
   get halted(): string | undefined {
@@ -161,7 +182,8 @@ export class SimGroup {
       if (redis.following.master?.ip !== ip) return `${redis.name} follows ${redis.following.master?.ip}, not ${ip}`;
       if (!redis.following.up) return `the link of ${redis.name} is not up`;
     }
-    if (master.paused) return `writes are paused on ${master.name}`;
+    const paused = this.running.find((server) => server.paused);
+    if (paused !== undefined) return `writes are paused on ${paused.name}`;
     if (!master.followers.enough) return `${master.name} refuses writes: min-replicas-to-write`;
     for (const { sentinel } of pods) {
       const why = sentinel === undefined ? "there is none" : sentinelUnwell(sentinel, ip);

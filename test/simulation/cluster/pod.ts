@@ -23,6 +23,10 @@ export interface PodWorld {
   newAddress(): string;
   /** every redis process that ever ran, for the verdict about data */
   started(server: RedisServer, pod: SimPod): void;
+  /** a sentinel gave its vote to a candidate */
+  voted(sentinel: string, candidate: string): void;
+  /** a pod that was deleted in an orderly way lets its redis end */
+  ending(server: RedisServer): void;
 }
 
 export interface PodSettings {
@@ -238,6 +242,7 @@ export class SimPod {
         file,
       });
       this.sentinel.onShutdown = () => this.killSentinel();
+      this.sentinel.onVote = (candidate) => this.#of.voted(proc.name, candidate);
       world.tell(
         this.sentinel.name,
         file.master === undefined ? "starts without a master" : `starts; the master is ${file.master.ip}`,
@@ -353,6 +358,7 @@ export class SimPod {
     const end = (): void => {
       if (over) return;
       over = true;
+      if (redis.proc.alive) this.#of.ending(redis);
       // SIGTERM: an orderly end writes its file.
       if (redis.proc.alive && !redis.proc.frozen) redis.save();
       world.schedule(20 + world.random.next() * 50, () => {
