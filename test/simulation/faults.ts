@@ -37,6 +37,7 @@ const ARMED: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
   "kill master at write",
   "freeze sentinels at",
 ]);
+const TARGETS: readonly Target[] = ["master", "replica", "other replica", "0", "1", "2"];
 const isArmed = (fault: Fault): fault is Armed => ARMED.has(fault.kind);
 
 export class Faults {
@@ -96,6 +97,12 @@ export class Faults {
     return pods[Number(target)] ?? pods[0];
   }
 
+  /** Beside that redis, or in a pod of its own. */
+  #sentinelPod(target: Target): SimPod | undefined {
+    const pod = this.#pod(target);
+    return pod?.part.sentinel === true ? pod : this.#group.sentinelPods[TARGETS.indexOf(target) % 3];
+  }
+
   #handler(who: Who): HandlerReplica | undefined {
     const { leader, handlers } = this.#group;
     return who === "leader" ? (leader ?? handlers[0]) : handlers.find((one) => one !== leader);
@@ -108,13 +115,13 @@ export class Faults {
         this.#pod(fault.target)?.killRedis();
         return;
       case "kill sentinel":
-        this.#pod(fault.target)?.killSentinel();
+        this.#sentinelPod(fault.target)?.killSentinel();
         return;
       case "freeze redis":
         this.#freezeRedis(this.#pod(fault.target), fault.ms);
         return;
       case "freeze sentinel": {
-        const sentinel = this.#pod(fault.target)?.sentinel;
+        const sentinel = this.#sentinelPod(fault.target)?.sentinel;
         sentinel?.proc.freeze();
         this.#for(fault.ms, () => sentinel?.proc.thaw());
         return;
@@ -158,11 +165,18 @@ export class Faults {
         for (const connection of [...(redis?.connections ?? [])]) redis?.close(connection);
         return;
       }
+      case "delete sentinel": {
+        const { sentinelPods } = this.#group;
+        const pod = sentinelPods[fault.number % Math.max(1, sentinelPods.length)];
+        if (fault.force) pod?.deleteByForce();
+        else pod?.deleteGracefully();
+        return;
+      }
       case "kill all redis":
         for (const pod of this.#group.pods) pod.killRedis();
         return;
       case "power off all":
-        for (const host of new Set(this.#group.pods.map((pod) => pod.host))) this.#powerOff(host, fault.ms);
+        for (const host of new Set(this.#group.all.map((pod) => pod.host))) this.#powerOff(host, fault.ms);
         return;
       case "drain":
         this.#drain(this.#pod(fault.target), fault.ms);
@@ -244,10 +258,10 @@ export class Faults {
   }
 
   #powerOff(host: Host | undefined, ms: number): void {
-    const { off, pods, handlers } = this.#group;
+    const { off, all, handlers } = this.#group;
     if (host === undefined || off.has(host)) return;
     off.add(host);
-    const struck = pods.filter((pod) => pod.host === host);
+    const struck = all.filter((pod) => pod.host === host);
     for (const pod of struck) pod.powerOff();
     for (const handler of handlers) if (handler.host === host) handler.kill(ms + 2000);
     this.#for(ms, () => {
@@ -270,19 +284,20 @@ export class Faults {
     this.#for(ms, () => cordon(false));
   }
 
-  /** A new template: one pod after the other is replaced, the next when the group is well again. */
+  /** A new template: one pod after the other is replaced, the next when the group is well again. Sentinels in pods of their own are left alone. */
   #rollout(): void {
-    const { workload } = this.#group;
-    workload.revision = `rev-${workload.revision.length + Math.floor(this.#world.now)}`;
-    const old = workload.living.filter(({ ending }) => !ending);
+    const workloads = this.#group.workloads.filter(({ part }) => part.redis);
+    for (const workload of workloads) workload.revision = `rev-${workload.revision.length + Math.floor(this.#world.now)}`;
+    const old = this.#group.pods.filter(({ ending }) => !ending);
     const next = (): void => {
       const pod = old.shift();
       if (pod === undefined) return;
       pod.deleteGracefully();
+      const there = ({ ending, redis }: SimPod): boolean =>
+        !ending && redis?.proc.alive === true && (redis.following.up || redis.isMaster);
       const wait = (): void => {
-        const there = ({ ending, redis }: SimPod): boolean =>
-          !ending && redis?.proc.alive === true && (redis.following.up || redis.isMaster);
-        if (pod.gone && workload.living.length === workload.replicas && workload.living.every(there)) next();
+        const whole = workloads.every(({ living, replicas }) => living.length === replicas && living.every(there));
+        if (pod.gone && whole) next();
         else this.#world.schedule(300, wait);
       };
       this.#world.schedule(300, wait);
@@ -318,7 +333,7 @@ export class Faults {
     server.onCommand = (connection, command) => this.#heard(connection, command);
     // A sentinel is found when it has been started beside the redis.
     this.#world.schedule(200, () => {
-      for (const { sentinel } of this.#group.pods)
+      for (const { sentinel } of this.#group.sentinelPods)
         if (sentinel !== undefined) sentinel.onCommand = (connection, command) => this.#heard(connection, command);
     });
   }
@@ -345,7 +360,7 @@ export class Faults {
   #strikeArmed(fault: Armed, handler: HandlerReplica | undefined): void {
     if (fault.kind === "kill master at" || fault.kind === "kill master at write") this.#pod("master")?.killRedis();
     else if (fault.kind === "freeze sentinels at") {
-      const sentinels = this.#group.pods.flatMap(({ sentinel }) => sentinel ?? []).filter((_, at) => at !== fault.but);
+      const sentinels = this.#group.sentinelPods.flatMap(({ sentinel }) => sentinel ?? []).filter((_, at) => at !== fault.but);
       for (const { proc } of sentinels) proc.freeze();
       this.#for(fault.ms, () => {
         for (const { proc } of sentinels) proc.thaw();

@@ -3,10 +3,11 @@ import { ANNOTATION, LABEL, MARK, masterServiceName, SECRET_KEY, secretName } fr
 import { Writer } from "./clients.ts";
 import { ApiServer } from "./cluster/api.ts";
 import { EndpointController, NAMESPACE, NodeProxy } from "./cluster/controllers.ts";
-import { CLUSTER, PASSWORD, type PodWorld, type SimPod } from "./cluster/pod.ts";
+import { PASSWORD, type PodWorld, type SimPod } from "./cluster/pod.ts";
+import { CLUSTER, type Part } from "./cluster/pod-object.ts";
 import { Workload } from "./cluster/workload.ts";
 import { HandlerReplica } from "./handlers.ts";
-import { isPlanned, type Plan } from "./plan.ts";
+import { isPlanned, type Plan, type Shape } from "./plan.ts";
 import type { RedisServer } from "./servers/redis.ts";
 import type { SentinelServer } from "./servers/sentinel.ts";
 import { ckquorum } from "./servers/sentinel-commands.ts";
@@ -24,11 +25,14 @@ export class SimGroup {
   readonly control: Host = { name: "control-plane", clockOffset: 0 };
   readonly cordoned = new Set<Host>();
   readonly off = new Set<Host>();
-  readonly workload: Workload;
+  /** those with redis first */
+  readonly workloads: readonly Workload[];
   readonly handlers: HandlerReplica[];
   readonly writers: Writer[];
   readonly proxies: NodeProxy[];
   readonly ledger: Ledger;
+  /** how many sentinels there are to be */
+  readonly sentinels: number;
   readonly servers: RedisServer[] = [];
   /** called for every server that starts; for faults that wait for a command */
   onServer: (server: RedisServer) => void = () => undefined;
@@ -105,7 +109,11 @@ export class SimGroup {
       },
     };
     const usable = (host: Host): boolean => !this.cordoned.has(host) && !this.off.has(host);
-    this.workload = new Workload(of, { replicas: shape.replicas, stateful: shape.stateful, hosts: this.nodes, usable });
+    const { stateful } = shape;
+    this.workloads = layout(shape).map(
+      (one) => new Workload(of, { ...one, stateful: stateful && one.part.redis, hosts: this.nodes, usable }),
+    );
+    this.sentinels = shape.apart ? SENTINELS : shape.replicas;
     this.handlers = Array.from(
       { length: shape.handlers },
       (_, at) => new HandlerReplica(world, this.network, this.api, handlerHosts[at] ?? this.control, `handler-${"AB"[at]}`),
@@ -124,13 +132,17 @@ export class SimGroup {
     );
   }
 
-  /** How many sentinels there are to be. */
-  get sentinels(): number {
-    return this.workload.replicas;
+  /** Those with redis. */
+  get pods(): SimPod[] {
+    return this.all.filter(({ part }) => part.redis);
   }
 
-  get pods(): SimPod[] {
-    return this.workload.living;
+  get sentinelPods(): SimPod[] {
+    return this.all.filter(({ part }) => part.sentinel);
+  }
+
+  get all(): SimPod[] {
+    return this.workloads.flatMap(({ living }) => living);
   }
 
   /** Redis processes that run. */
@@ -141,7 +153,7 @@ export class SimGroup {
   /** The pod whose redis is the master by what most sentinels say; else by what a redis says; else the first. */
   get master(): SimPod | undefined {
     const votes = new Map<string, number>();
-    for (const { sentinel } of this.pods) {
+    for (const { sentinel } of this.sentinelPods) {
       const ip = sentinel?.master?.failover.currentAddress.ip;
       if (ip !== undefined) votes.set(ip, (votes.get(ip) ?? 0) + 1);
     }
@@ -168,9 +180,13 @@ export class SimGroup {
 
   /** INV3: what is not yet as it should be; undefined when all is well. */
   unwell(): string | undefined {
-    const { pods } = this;
-    if (pods.length !== this.workload.replicas) return `${pods.length} pods instead of ${this.workload.replicas}`;
-    const dead = pods.find(({ redis, sentinel }) => redis?.proc.alive !== true || redis.loading || sentinel?.proc.alive !== true);
+    const { pods, all } = this;
+    const wanted = this.workloads.reduce((sum, { replicas }) => sum + replicas, 0);
+    if (all.length !== wanted) return `${all.length} pods instead of ${wanted}`;
+    const dead = all.find(
+      ({ part, redis, sentinel }) =>
+        (part.redis && (redis?.proc.alive !== true || redis.loading)) || (part.sentinel && sentinel?.proc.alive !== true),
+    );
     if (dead !== undefined) return `${dead.name} is not up`;
     const masters = this.running.filter(({ isMaster }) => isMaster);
     const [master] = masters;
@@ -185,7 +201,7 @@ export class SimGroup {
     const paused = this.running.find((server) => server.paused);
     if (paused !== undefined) return `writes are paused on ${paused.name}`;
     if (!master.followers.enough) return `${master.name} refuses writes: min-replicas-to-write`;
-    for (const { sentinel } of pods) {
+    for (const { sentinel } of this.sentinelPods) {
       const why = sentinel === undefined ? "there is none" : sentinelUnwell(sentinel, ip);
       if (why !== undefined) return `sentinel ${sentinel?.name ?? "?"}: ${why}`;
     }
@@ -204,6 +220,18 @@ export class SimGroup {
     if (this.halted !== undefined) return `still marked as halted: ${this.halted}`;
     return undefined;
   }
+}
+
+const SENTINELS = 3;
+
+/** One workload with a sentinel beside each redis, or the three of the origin: a first master, replicas, sentinels. */
+function layout({ replicas, apart }: Shape): { name: string; replicas: number; part: Part }[] {
+  if (!apart) return [{ name: CLUSTER, replicas, part: { redis: true, sentinel: true, role: undefined } }];
+  return [
+    { name: "first", replicas: 1, part: { redis: true, sentinel: false, role: "master" } },
+    { name: "replica", replicas: replicas - 1, part: { redis: true, sentinel: false, role: "replica" } },
+    { name: "sentinel", replicas: SENTINELS, part: { redis: false, sentinel: true, role: "sentinel" } },
+  ];
 }
 
 function sentinelUnwell(sentinel: SentinelServer, ip: string): string | undefined {

@@ -23,10 +23,10 @@ export class Partitions {
   }
 
   hosts(of: Others): Host[] {
-    const { nodes, handlers, control, pods, proxies } = this.#group;
+    const { nodes, handlers, control, all, proxies } = this.#group;
     if (of === "api") return [control];
     if (of === "handlers") return handlers.map(({ host }) => host);
-    if (of === "pods") return pods.map(({ host }) => host);
+    if (of === "pods") return all.map(({ host }) => host);
     return [...new Set([...nodes, ...handlers.map(({ host }) => host), control, ...proxies.map(({ host }) => host)])];
   }
 

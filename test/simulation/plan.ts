@@ -42,6 +42,7 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: "drain"; readonly target: Target; readonly ms: number }
   | { readonly kind: "rollout" }
   | { readonly kind: "kill all redis" }
+  | { readonly kind: "delete sentinel"; readonly number: number; readonly force: boolean }
   | { readonly kind: "kill master at write"; readonly afterMs: number }
   | { readonly kind: "lag"; readonly target: Target; readonly ms: number; readonly delayMs: number }
   | { readonly kind: "freeze sentinels at"; readonly command: string; readonly but: number; readonly ms: number }
@@ -65,6 +66,8 @@ export interface Shape {
   readonly handlers: number;
   /** the handlers share their nodes with pods of the group */
   readonly shared: boolean;
+  /** three Deployments, with sentinels in one of their own; absent in plans from before there was this */
+  readonly apart?: boolean;
 }
 
 export interface Plan {
@@ -91,15 +94,35 @@ const TARGETS: readonly Target[] = ["master", "master", "master", "replica", "ot
 const WINDOW_MS = 20_000;
 
 /** Work that a person or the cluster does: nothing may be lost by it, whoever ends. */
-const PLANNED: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>(["delete pod", "ask for a handover", "drain", "rollout"]);
+const PLANNED: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
+  "delete pod",
+  "delete sentinel",
+  "ask for a handover",
+  "drain",
+  "rollout",
+]);
 export const isPlanned = ({ kind }: Fault): boolean => PLANNED.has(kind);
 
 /** Draws a run: of every five seeds three draw any faults, two a situation in which one law alone is at stake. */
 export function drawPlan(seed: number): Plan {
   const random = new Random(seed, 7);
-  const shape = drawShape(random);
-  if (seed % 5 === 0 || seed % 5 === 3) return { seed, shape, faults: drawSituation(random) };
-  return { seed, shape, faults: drawAny(random) };
+  const beside = drawShape(random);
+  const faults = seed % 5 === 0 || seed % 5 === 3 ? drawSituation(random) : drawAny(random);
+  const more = new Random(seed, 8);
+  if (!(seed % 5 === 2 || seed % 5 === 3) || !more.chance(0.5)) return { seed, shape: beside, faults };
+  return { seed, shape: { ...beside, apart: true }, faults: [...faults, ...drawSentinelLoss(more)].sort((a, b) => a.at - b.at) };
+}
+
+/** What only sentinels in pods of their own can meet. */
+function drawSentinelLoss(random: Random): Fault[] {
+  if (random.chance(0.5)) return [];
+  const first = Math.round(random.between(0, 8000));
+  return Array.from({ length: random.integer(1, 3) }, (_, number) => ({
+    at: first + number * Math.round(random.between(0, 6000)),
+    kind: "delete sentinel" as const,
+    number: random.integer(0, 2),
+    force: random.chance(0.4),
+  }));
 }
 
 function drawShape(random: Random): Shape {

@@ -91,7 +91,7 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
   world.tell("PLAN", JSON.stringify(plan.shape));
   const group = new SimGroup(world, plan);
   const laws = new Laws(group, plan);
-  connectThrough(group.network, (proc, command) => laws.sent(proc.name, command));
+  connectThrough(group.network, (proc, command, to) => laws.sent(proc.name, command, to));
   const faults = new Faults(group);
   const watch = new Watch(group, faults);
   let convergedMs = 0;

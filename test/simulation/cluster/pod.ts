@@ -1,5 +1,5 @@
 /** One pod of the group with its containers, as the kubelet of its node keeps it: started, restarted, ended in an orderly way or not. */
-import { ANNOTATION, IN_SYNC_GATE, INJECTED, LABEL, MARK, REDIS_PORT } from "../../../model/names.ts";
+import { IN_SYNC_GATE, MARK, REDIS_PORT } from "../../../model/names.ts";
 import { type Disk, EMPTY } from "../servers/data.ts";
 import { RedisServer } from "../servers/redis.ts";
 import { type SentinelFile, SentinelServer } from "../servers/sentinel.ts";
@@ -8,9 +8,9 @@ import { type Host, Proc, type World } from "../world/world.ts";
 import type { ApiServer, Json, Thing } from "./api.ts";
 import { chooseMaster, makeSentinelFile, type Pod, Watcher } from "./boot.ts";
 import { NAMESPACE } from "./controllers.ts";
+import { CLUSTER, type Part, type PodSettings, podObject } from "./pod-object.ts";
 import { preStop } from "./prestop.ts";
 
-export const CLUSTER = "cache";
 export const GROUP = `${NAMESPACE}.${CLUSTER}`;
 export const PASSWORD = "the-password-of-the-group";
 
@@ -29,15 +29,6 @@ export interface PodWorld {
   ending(server: RedisServer): void;
 }
 
-export interface PodSettings {
-  readonly persistence: "none" | "rdb" | "aof";
-  /** the data is on a volume of its own, or in the container */
-  readonly volume: boolean;
-  readonly downAfterMs: number;
-  readonly graceS: number;
-  readonly annotations: Readonly<Record<string, string>>;
-}
-
 const identity = (of: string): string => Buffer.from(of.padEnd(20, "-")).toString("hex").slice(0, 40);
 
 export class SimPod {
@@ -47,6 +38,7 @@ export class SimPod {
   readonly host: Host;
   readonly disk: Disk;
   readonly instance: string;
+  readonly part: Part;
   site: Site | undefined;
   redis: RedisServer | undefined;
   sentinel: SentinelServer | undefined;
@@ -58,11 +50,16 @@ export class SimPod {
   #status: "running" | "terminated" = "terminated";
   #procs: Proc[] = [];
 
-  constructor(of: PodWorld, name: string, host: Host, disk: Disk, revision: string, claim: string | undefined) {
+  constructor(
+    of: PodWorld,
+    made: { name: string; host: Host; disk: Disk; part: Part; revision: string; claim: string | undefined },
+  ) {
+    const { name, host, disk, part, revision, claim } = made;
     this.#of = of;
     this.name = name;
     this.host = host;
     this.disk = disk;
+    this.part = part;
     this.uid = `uid-${name}-${of.world.random.hex(4)}`;
     this.instance = of.world.random.hex(8);
     this.#create(revision, claim);
@@ -81,34 +78,10 @@ export class SimPod {
     return found?.metadata.uid === this.uid ? found : undefined;
   }
 
-  /** As it looks when it has passed the webhook. */
   #create(revision: string, claim: string | undefined): void {
-    const { api, settings } = this.#of;
-    const mounts = claim === undefined ? [] : [{ name: "data", mountPath: "/data" }];
-    api.put("pods", {
-      metadata: {
-        name: this.name,
-        namespace: NAMESPACE,
-        uid: this.uid,
-        labels: {
-          [LABEL.cluster]: CLUSTER,
-          [LABEL.instance]: this.instance,
-          [LABEL.redis]: "true",
-          [LABEL.sentinel]: "true",
-          "pod-template-hash": revision,
-        },
-        annotations: { [ANNOTATION.cluster]: CLUSTER, [MARK.status]: "{}", ...settings.annotations },
-      },
-      spec: {
-        nodeName: this.host.name,
-        terminationGracePeriodSeconds: settings.graceS,
-        readinessGates: [{ conditionType: IN_SYNC_GATE }],
-        containers: [{ name: "redis", command: [INJECTED.redisCommand], volumeMounts: mounts }],
-        volumes: claim === undefined ? [] : [{ name: "data", persistentVolumeClaim: { claimName: claim } }],
-      },
-      status: { phase: "Pending", conditions: [] },
-    });
-    const { world } = this.#of;
+    const { api, world, settings } = this.#of;
+    const { name, uid, instance, host, part } = this;
+    api.put("pods", podObject({ name, uid, instance, node: host.name, revision, claim, part, settings }));
     world.schedule(200 + world.random.next() * 1800, () => this.#start());
   }
 
@@ -162,8 +135,8 @@ export class SimPod {
     const site: Site = { ip: this.#of.newAddress(), host: this.host, listeners: new Map() };
     this.site = site;
     network.sites.set(site.ip, site);
-    this.#startSentinel();
-    this.#startRedis();
+    if (this.part.sentinel) this.#startSentinel();
+    if (this.part.redis) this.#startRedis();
   }
 
   #script(what: string): { proc: Proc; pod: Pod } {
@@ -247,6 +220,9 @@ export class SimPod {
         this.sentinel.name,
         file.master === undefined ? "starts without a master" : `starts; the master is ${file.master.ip}`,
       );
+      if (this.part.redis) return;
+      this.#status = "running";
+      this.#reportState();
     };
     const known = this.#renamed(this.#sentinelFile);
     script.after(50 + world.random.next() * 100, () => {
