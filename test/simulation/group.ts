@@ -1,4 +1,8 @@
 /** One simulated group with everything around it, and the questions that faults and invariants ask of it. */
+
+import { serviceFact } from "../../handlers/watch/service-fact.ts";
+import type { Service } from "../../kube/types.ts";
+import type { MasterRecord } from "../../model/facts.ts";
 import { ANNOTATION, LABEL, MARK, masterServiceName, SECRET_KEY, secretName } from "../../model/names.ts";
 import { Writer } from "./clients.ts";
 import { ApiServer } from "./cluster/api.ts";
@@ -176,6 +180,12 @@ export class SimGroup {
 
   get halted(): string | undefined {
     return this.api.get("services", NAMESPACE, SERVICE)?.metadata.annotations?.[MARK.halted];
+  }
+
+  /** The master that the Service remembers. */
+  get record(): MasterRecord | undefined {
+    const service = this.api.get("services", NAMESPACE, SERVICE);
+    return service === undefined ? undefined : serviceFact(service as unknown as Service)?.record;
   }
 
   /** INV3: what is not yet as it should be; undefined when all is well. */

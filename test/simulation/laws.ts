@@ -69,7 +69,9 @@ export class Laws {
   /** A server became a master. Told before the sentinels can have heard of it. */
   promoted(server: RedisServer, by: string, deafMs: number): void {
     if (by !== "redis-ha" || deafMs > IN_LINE_MS || server.following.syncing) return;
-    const { sentinelPods, world, sentinels } = this.#group;
+    const { sentinelPods, world, sentinels, record } = this.#group;
+    // Of another history than the last master's: only `recover` takes it.
+    if (record?.replid !== undefined && record.replid !== server.replid2) return;
     const watching = sentinelPods.filter(({ sentinel }) => sentinel?.proc.alive === true && sentinel.master !== undefined);
     if (watching.length === 0) return;
     const needed = Math.floor(sentinels / 2) + 1;

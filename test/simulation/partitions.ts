@@ -53,7 +53,7 @@ export class Partitions {
     this.#cut(pairs, ms, end);
   }
 
-  /** Two parts. The one without a majority of the pods is in trouble, and so is one that has only as many as the other. */
+  /** Two parts. One without a majority of the sentinels is in trouble: the other one may elect another master. */
   split(pods: readonly SimPod[], apart: readonly Apart[], ms: number): void {
     const { handlers, leader, control, proxies } = this.#group;
     const host = {
@@ -64,13 +64,14 @@ export class Partitions {
     } satisfies Record<Apart, Host | undefined>;
     const here = new Set([...pods.map((pod) => pod.host), ...apart.flatMap((one) => host[one] ?? [])]);
     const there = this.hosts("all").filter((one) => !here.has(one));
-    const side = (inside: boolean): RedisServer[] => this.#group.running.filter(({ proc }) => here.has(proc.host) === inside);
-    const [near, far] = [side(true), side(false)];
-    const ends = [near, far].flatMap((servers) => {
+    const { running, sentinelPods } = this.#group;
+    const ends = [true, false].map((inside) => {
+      const servers = running.filter(({ proc }) => here.has(proc.host) === inside);
+      const voters = sentinelPods.filter((pod) => here.has(pod.host) === inside).length;
       // Nobody is reached by everybody: whoever promotes need not know what the other part has.
-      if (servers.length * 2 > near.length + far.length) return [this.troubles(servers, "slow")];
+      if (voters * 2 > sentinelPods.length) return this.troubles(servers, "slow");
       // A master that has a replica on its side goes on for as long as that: min-replicas-to-write is 1.
-      return [this.troubles(servers, servers.length > 1 ? "parted" : "cut off")];
+      return this.troubles(servers, servers.length > 1 ? "parted" : "cut off");
     });
     const pairs = [...here].flatMap((one) => there.flatMap((other): Pair[] => [[one, other] as const, [other, one] as const]));
     this.#cut(pairs, ms, () => {
