@@ -4,6 +4,7 @@ import { serviceFact } from "../../handlers/watch/service-fact.ts";
 import type { Service } from "../../kube/types.ts";
 import type { MasterRecord } from "../../model/facts.ts";
 import { ANNOTATION, LABEL, MARK, masterServiceName, SECRET_KEY, secretName } from "../../model/names.ts";
+import { maxLagDefaultS } from "../../model/settings.ts";
 import { Writer } from "./clients.ts";
 import { ApiServer } from "./cluster/api.ts";
 import { EndpointController, NAMESPACE, NodeProxy } from "./cluster/controllers.ts";
@@ -46,7 +47,7 @@ export class SimGroup {
 
   constructor(world: World, { shape, faults }: Plan) {
     this.world = world;
-    this.ledger = new Ledger(() => world.now, shape.replicas >= 3);
+    this.ledger = new Ledger(() => world.now, shape.replicas >= 3 ? maxLagDefaultS(shape.downAfterMs) * 1000 : undefined);
     this.network = new Network(world);
     this.api = new ApiServer(world, this.control);
     const count = Math.max(4, shape.replicas + 1);

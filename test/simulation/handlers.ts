@@ -91,6 +91,7 @@ export class HandlerReplica {
       },
       namespace: "redis-ha",
       identity: `${this.name}-${this.#starts}`,
+      succeeds: (holder: string) => holder.startsWith(`${this.name}-`),
     };
     proc.after(0, () => {
       startHandlers(options).then(

@@ -1,5 +1,6 @@
 /** What the soak says of its measurements: flat or not, held or not. */
 import { describe, expect, test } from "vitest";
+import { FENCE_MS } from "../../../bench/matrix/judge.ts";
 import { judgeFlat, type Sample } from "../../../bench/soak/flat.ts";
 import { KINDS, manifestsOf } from "../../../bench/soak/groups.ts";
 import { type GroupVerdict, judgeGroup, longestOverlapMs, type Measured } from "../../../bench/soak/judge.ts";
@@ -74,7 +75,7 @@ describe("the invariants of an episode", () => {
   test("each death allows what was not sent, more where packets were late; each isolation the time until writes stop", () => {
     expect(judged({ lost: 10, struck: struck("death", "death") })).toMatchObject({ allowedLoss: 10, inv2: true });
     expect(judged({ struck: struck("death", "late") }).allowedLoss).toBe(200);
-    expect(judged({ struck: struck("isolated") }).allowedLoss).toBe(1200);
+    expect(judged({ struck: struck("isolated") }).allowedLoss).toBe(FENCE_MS / 10);
   });
 
   test("two that take writes for longer than the fence's window, two addresses, and a group that is not whole", () => {
