@@ -82,6 +82,7 @@ export class SimGroup {
     const planned = faults.every(isPlanned);
     const orderly = new Set<RedisServer>();
     let addresses = 0;
+    const left: string[] = [];
     const of: PodWorld = {
       world,
       network: this.network,
@@ -97,7 +98,10 @@ export class SimGroup {
           [ANNOTATION.recoveryWait]: "15s",
         },
       },
+      leaveAddress: (ip) => left.push(ip),
       newAddress: () => {
+        const former = shape.reuse === true ? left.shift() : undefined;
+        if (former !== undefined) return former;
         addresses += 1;
         return `10.0.${Math.floor(addresses / 250)}.${(addresses % 250) + 1}`;
       },

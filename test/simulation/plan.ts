@@ -68,6 +68,8 @@ export interface Shape {
   readonly shared: boolean;
   /** three Deployments, with sentinels in one of their own; absent in plans from before there was this */
   readonly apart?: boolean;
+  /** an address that a pod leaves is given to the next new pod; absent as above */
+  readonly reuse?: boolean;
 }
 
 export interface Plan {
@@ -109,8 +111,10 @@ export function drawPlan(seed: number): Plan {
   const beside = drawShape(random);
   const faults = seed % 5 === 0 || seed % 5 === 3 ? drawSituation(random) : drawAny(random);
   const more = new Random(seed, 8);
-  if (!(seed % 5 === 2 || seed % 5 === 3) || !more.chance(0.5)) return { seed, shape: beside, faults };
-  return { seed, shape: { ...beside, apart: true }, faults: [...faults, ...drawSentinelLoss(more)].sort((a, b) => a.at - b.at) };
+  if (seed % 5 === 1 || seed % 5 === 4) return { seed, shape: beside, faults };
+  const shape: Shape = { ...beside, apart: seed % 5 !== 0 && more.chance(0.5), reuse: more.chance(0.3) };
+  const lost = shape.apart === true ? drawSentinelLoss(more) : [];
+  return { seed, shape, faults: [...faults, ...lost].sort((a, b) => a.at - b.at) };
 }
 
 /** What only sentinels in pods of their own can meet. */

@@ -21,6 +21,7 @@ export interface PodWorld {
   readonly api: ApiServer;
   readonly settings: PodSettings;
   newAddress(): string;
+  leaveAddress(ip: string): void;
   /** every redis process that ever ran, for the verdict about data */
   started(server: RedisServer, pod: SimPod): void;
   /** a sentinel gave its vote to a candidate */
@@ -301,7 +302,10 @@ export class SimPod {
     for (const proc of this.#procs.splice(0)) proc.kill(silent);
     this.redis?.proc.kill(silent);
     this.sentinel?.proc.kill(silent);
-    if (this.site !== undefined) network.sites.delete(this.site.ip);
+    if (this.site !== undefined) {
+      network.sites.delete(this.site.ip);
+      this.#of.leaveAddress(this.site.ip);
+    }
     this.site = undefined;
     this.#status = "terminated";
   }
