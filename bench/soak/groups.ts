@@ -1,7 +1,7 @@
 /** The three groups of the soak, all named `cache`, each in a namespace of its own: a StatefulSet with volumes, one Deployment, three Deployments. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseAllDocuments, stringify } from "yaml";
+import { parseAllDocuments } from "yaml";
 import { ANNOTATION, LABEL } from "../../model/names.ts";
 import { EXAMPLES } from "../../test/e2e/lib/bed.ts";
 import { ClientPod } from "../../test/e2e/lib/client-pod.ts";
@@ -50,7 +50,8 @@ export function manifestsOf({ example }: Kind, image: string): string {
     pod.affinity = { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [term] } };
     if (kind === "Deployment") spec.strategy = { rollingUpdate: { maxSurge: 0, maxUnavailable: 1 } };
   }
-  return documents.map((document) => stringify(document)).join("---\n");
+  // As JSON: in Kubernetes' YAML an unquoted yes is a boolean.
+  return JSON.stringify({ apiVersion: "v1", kind: "List", items: documents });
 }
 
 /** Every redis of the group, whichever workload it is of. */

@@ -1,13 +1,13 @@
 /** Carries out the faults of a plan, and mends everything at the end. */
 
 import { REQUEST } from "../../model/names.ts";
+import { Armed, isArmed } from "./armed.ts";
 import { NAMESPACE } from "./cluster/controllers.ts";
 import type { SimPod } from "./cluster/pod.ts";
 import { SERVICE, type SimGroup } from "./group.ts";
 import type { HandlerReplica } from "./handlers.ts";
 import { Partitions } from "./partitions.ts";
 import { type Fault, nameOfFault, type Target, type Who } from "./plan.ts";
-import type { Connection, Server } from "./servers/server.ts";
 import type { Host, World } from "./world/world.ts";
 
 /** Faults during which the handlers may not be able to lead. */
@@ -26,19 +26,7 @@ const HANDLERS_AWAY: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
   "handler clock jump",
 ]);
 
-/** Faults that wait for a command of a handler, and the one that waits for a client's write. */
-type Armed = Fault & {
-  readonly kind: "kill handler at" | "freeze handler at" | "kill master at" | "kill master at write" | "freeze sentinels at";
-};
-const ARMED: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
-  "kill handler at",
-  "freeze handler at",
-  "kill master at",
-  "kill master at write",
-  "freeze sentinels at",
-]);
 const TARGETS: readonly Target[] = ["master", "replica", "other replica", "0", "1", "2"];
-const isArmed = (fault: Fault): fault is Armed => ARMED.has(fault.kind);
 
 export class Faults {
   readonly #group: SimGroup;
@@ -46,7 +34,7 @@ export class Faults {
   readonly #network: Partitions;
   /** what has to be undone; run at its time, or when everything is mended */
   readonly #undo = new Set<() => void>();
-  #armed: Armed[] = [];
+  readonly #armed: Armed;
   /** the last time that something struck or was undone */
   lastAt = 0;
 
@@ -54,8 +42,13 @@ export class Faults {
     this.#group = group;
     this.#world = group.world;
     this.#network = new Partitions(group, (ms, undo) => this.#for(ms, undo));
-    group.onServer = (server) => this.#listen(server);
-    for (const server of group.servers) this.#listen(server);
+    this.#armed = new Armed(group, {
+      freezeHandler: (handler, ms) => this.#freezeHandler(handler, ms),
+      lasts: (ms, undo) => this.#for(ms, undo),
+      struck: () => {
+        this.lastAt = this.#world.now;
+      },
+    });
   }
 
   strike(fault: Fault): void {
@@ -69,7 +62,7 @@ export class Faults {
 
   /** Undoes all that still lasts. */
   mend(): void {
-    this.#armed = [];
+    this.#armed.disarm();
     for (const undo of [...this.#undo]) undo();
     this.#group.network.heal();
     for (const handler of this.#group.handlers) handler.wakeUp();
@@ -219,7 +212,7 @@ export class Faults {
 
   #toHandler(fault: Fault): void {
     if (isArmed(fault)) {
-      this.#armed.push(fault);
+      this.#armed.arm(fault);
       return;
     }
     if (!("who" in fault)) return;
@@ -326,49 +319,5 @@ export class Faults {
     this.#for(ms, () => {
       over = true;
     });
-  }
-
-  /** Faults that wait for a command. */
-  #listen(server: Server): void {
-    server.onCommand = (connection, command) => this.#heard(connection, command);
-    // A sentinel is found when it has been started beside the redis.
-    this.#world.schedule(200, () => {
-      for (const { sentinel } of this.#group.sentinelPods)
-        if (sentinel !== undefined) sentinel.onCommand = (connection, command) => this.#heard(connection, command);
-    });
-  }
-
-  #heard(connection: Connection, command: readonly string[]): void {
-    if (this.#armed.length === 0) return;
-    const text = command.join(" ");
-    const found = this.#armed.find((fault) =>
-      fault.kind === "kill master at write"
-        ? command[0] === "SET"
-        : connection.name === "redis-ha" && text.includes(fault.command),
-    );
-    if (found === undefined) return;
-    this.#armed = this.#armed.filter((one) => one !== found);
-    const sender = connection.end.peer?.proc;
-    const handler = this.#group.handlers.find(({ proc }) => proc === sender);
-    this.#world.schedule("afterMs" in found ? found.afterMs : 0, () => {
-      this.#world.tell("FAULT", `strikes after ${text}: ${found.kind}`);
-      this.lastAt = this.#world.now;
-      this.#strikeArmed(found, handler);
-    });
-  }
-
-  #strikeArmed(fault: Armed, handler: HandlerReplica | undefined): void {
-    if (fault.kind === "kill master at" || fault.kind === "kill master at write") this.#pod("master")?.killRedis();
-    else if (fault.kind === "freeze sentinels at") {
-      const sentinels = this.#group.sentinelPods.flatMap(({ sentinel }) => sentinel ?? []).filter((_, at) => at !== fault.but);
-      for (const { proc } of sentinels) proc.freeze();
-      this.#for(fault.ms, () => {
-        for (const { proc } of sentinels) proc.thaw();
-      });
-    } else if (handler === undefined) return;
-    else if (fault.kind === "kill handler at") {
-      this.#for(fault.ms, this.#group.ledger.handlersAway());
-      handler.kill(fault.ms);
-    } else this.#freezeHandler(handler, fault.ms);
   }
 }

@@ -98,7 +98,7 @@ describe("the invariants of an episode", () => {
 
 test.each(KINDS)("a node never holds two redis of the group: $name", (kind) => {
   const text = manifestsOf(kind, "docker.io/library/redis:7");
-  expect(text).toContain("redis-ha.io/cluster: cache");
+  expect(text).toContain('"redis-ha.io/cluster":"cache"');
   expect(text.match(/requiredDuringScheduling/g)?.length).toBe(kind.name === "three Deployments" ? 3 : 1);
   expect(text).not.toContain("store");
 });
