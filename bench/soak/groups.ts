@@ -6,6 +6,7 @@ import { ANNOTATION, LABEL } from "../../model/names.ts";
 import { EXAMPLES } from "../../test/e2e/lib/bed.ts";
 import { ClientPod } from "../../test/e2e/lib/client-pod.ts";
 import { makeNamespace } from "../../test/e2e/lib/namespace.ts";
+import { waitUntil } from "../../test/e2e/lib/wait.ts";
 import { Ours } from "../failover/ours.ts";
 import type { Site } from "../failover/site.ts";
 
@@ -77,6 +78,10 @@ export class SoakGroup extends Ours {
   }
 
   override async deploy(image: string): Promise<void> {
-    await this.bed.kubectl(["-n", this.namespace, "apply", "-f", "-"], { input: manifestsOf(this.kind, image) });
+    const input = manifestsOf(this.kind, image);
+    // The webhook fails closed, and on a busy machine its pods may lose their readiness for a moment.
+    await waitUntil(`the objects of ${this.kind.name}`, 60_000, async () => {
+      await this.bed.kubectl(["-n", this.namespace, "apply", "-f", "-"], { input });
+    });
   }
 }
