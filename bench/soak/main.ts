@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
+import { SYSTEM_NAMESPACE } from "../../model/names.ts";
 import { down, up } from "../../test/cluster/cluster.ts";
 import { fullName } from "../../test/cluster/images/catalog.ts";
 import { DEFAULT_KUBERNETES } from "../../test/cluster/versions.ts";
@@ -70,6 +71,9 @@ const results: SoakResults = {
 };
 try {
   await soak();
+} catch (error) {
+  say(await diagnose(site.bed, SYSTEM_NAMESPACE, []).catch(messageOf));
+  throw error;
 } finally {
   site.bed.close();
   if (!values.keep) await down({ name: values.cluster });
