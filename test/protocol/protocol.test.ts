@@ -173,7 +173,11 @@ describe.concurrent.each(VERSIONS.flatMap((version) => ACCESS.map((access) => ({
       expect(await rivalElected(bed.context, members)).toBe(false);
       // NOGOODSLAVE until it has heard of both replicas since the last change.
       const command = ["SENTINEL", "FAILOVER", NAME];
-      await until("its failover", async () => (await bed.sentinelLink(leader).call(command, 2000).catch(String)) === "OK", 15_000);
+      await until(
+        "its failover",
+        async () => (await bed.sentinelLink(leader).call(command, 2000).catch(String)) === "OK",
+        15_000,
+      );
       const election = await winVotes(bed.context, members, MAJORITY, Math.max(...epochs(members)) + 1);
       expect(election.won || election.electing).toBe(true);
       expect(await rivalElected(bed.context, members)).toBe(true);
