@@ -1,12 +1,8 @@
 /** One plain connection to one server (redis or sentinel): what can be said of it now, a wake-up when that changes, and commands with a bound. */
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
+import { type Endpoint, newClient, patience } from "./client.ts";
 
-export interface LinkOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly password: string | undefined;
-  /** shown in CLIENT LIST */
-  readonly name: string;
+export interface LinkOptions extends Endpoint {
   /** the connection came, went, or its state changed */
   readonly onChange: () => void;
   /** called with the connection each time that it is up; for subscriptions */
@@ -29,8 +25,6 @@ const BESIDE_TIMEOUT_MS = 200;
 const BESIDE_PAUSE_MS = 50;
 /** A connection that the kernel took for a server that does not answer (stopped, or its node is gone) is given up after this time, ms. */
 const HANDSHAKE_MS = 1000;
-/** The socket of a silent server is destroyed so long after it was closed, ms. */
-const DISCONNECT_MS = 200;
 /** A server that has not answered for this long is called silent, ms. One tick of a busy server's fork can take 100 ms. */
 export const ANSWER_MS = 300;
 
@@ -139,14 +133,15 @@ export class Link {
   /** One try of a second connection; whichever of the two answers first is the link from then on. A refusal is for the first one to find out. */
   #tryBeside(silent: Redis): void {
     if (this.#redis !== silent || this.#hung === 0) return;
-    const fresh = this.#client(BESIDE_TIMEOUT_MS);
+    const fresh = newClient(this.options, BESIDE_TIMEOUT_MS);
+    if (fresh === undefined) return;
     this.#beside = fresh;
     const again = (): void => {
       if (this.#beside !== fresh) return;
       this.#endBeside();
       this.#besideTimer = setTimeout(() => this.#tryBeside(silent), BESIDE_PAUSE_MS);
     };
-    this.#besideTimer = setTimeout(again, HANDSHAKE_MS);
+    this.#besideTimer = setTimeout(again, patience(this.options, HANDSHAKE_MS));
     fresh.on("error", () => undefined);
     fresh.on("end", again);
     fresh.on("ready", () => {
@@ -181,9 +176,13 @@ export class Link {
   #connect(): void {
     if (this.#closed) return;
     this.#hung = 0;
-    const redis = this.#client(CONNECT_TIMEOUT_MS);
+    const redis = newClient(this.options, CONNECT_TIMEOUT_MS);
+    if (redis === undefined) {
+      this.#lost("timeout");
+      return;
+    }
     this.#redis = redis;
-    const handshake = setTimeout(() => this.#giveUp(redis, "timeout"), HANDSHAKE_MS);
+    const handshake = setTimeout(() => this.#giveUp(redis, "timeout"), patience(this.options, HANDSHAKE_MS));
     this.#watch(redis, handshake);
     redis.on("ready", () => {
       // AUTH is sent in front of everything else; its refusal arrives as an error, and the first PING tells.
@@ -197,28 +196,6 @@ export class Link {
     });
     redis.connect().catch(() => {
       // told by "error" and "end"
-    });
-  }
-
-  #client(connectTimeout: number): Redis {
-    const { host, port, password, name } = this.options;
-    return new Redis({
-      host,
-      port,
-      ...(password === undefined ? {} : { password }),
-      connectionName: name,
-      protocol: 2,
-      lazyConnect: true,
-      connectTimeout,
-      disconnectTimeout: DISCONNECT_MS,
-      retryStrategy: () => null,
-      reconnectOnError: null,
-      enableReadyCheck: false,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      autoResubscribe: false,
-      disableClientInfo: true,
-      keepAlive: 5000,
     });
   }
 
@@ -284,8 +261,15 @@ function replyMeansUp(error: Error): boolean {
   return /^(LOADING|MASTERDOWN|BUSY|NOREPLICAS|READONLY|MISCONF)/.test(error.message);
 }
 
+/** What Node says of a certificate that it does not accept (and EPROTO, ERR_SSL_…: of a server without TLS): not one of the group's. */
+const NOT_OURS = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_TLS_CERT_|ERR_SSL_|EPROTO)/;
+/** A living server may do so, one with too many clients for example; Node gives it the code of a reset. */
+const CLOSED_IN_HANDSHAKE = /before secure TLS connection was established/;
+
 /** Only a reset or a refusal says "nobody listens"; everything else may be the network. */
 function stateOf(error: NodeJS.ErrnoException): LinkState {
+  if (NOT_OURS.test(error.code ?? "")) return "denied";
+  if (CLOSED_IN_HANDSHAKE.test(error.message)) return "timeout";
   if (error.code === "ECONNREFUSED" || error.code === "ECONNRESET") return "refused";
   if (/WRONGPASS|NOAUTH|NOPERM/.test(error.message)) return "denied";
   return "timeout";
