@@ -26,7 +26,7 @@ const AGAIN_MS = [60, 90, 250];
  */
 const STRAGGLERS_MS = [900];
 /**
- * A master that comes back may have been cut off together with its node, whose proxy then hears of the change up to a minute later (ADR 0034): each pause as long as
+ * A master that comes back may have been cut off together with its node, whose proxy then hears of the change up to a minute later (ADR 0040): each pause as long as
  * all before it, ms.
  */
 const RETURNED_MS = [900, 1000, 2000, 4000, 8000, 16_000, 32_000];
