@@ -21,10 +21,10 @@ const ASK_TIMEOUT_MS = 1500;
 /** A slow proxy lets a few new connections through to the old node: cut again after these pauses, ms. */
 const AGAIN_MS = [60, 90, 250];
 /**
- * And once more after this pause, ms, when every proxy has taken up the change: one that had just begun to sync does so a second later (ADR 0016), and what connected
- * in between would stay for ever.
+ * And again when every proxy has taken up the change, after these pauses, ms: one that had just begun to sync does so a second later (ADR 0016), a slow one later
+ * still, and what connected in between would stay for ever.
  */
-const STRAGGLERS_MS = [900];
+const STRAGGLERS_MS = [900, 1500];
 /**
  * A master that comes back may have been cut off together with its node, whose proxy then hears of the change up to a minute later (ADR 0040): each pause as long as
  * all before it, ms.

@@ -78,7 +78,7 @@ vi.mock("node:timers/promises", () => ({
 
 const former = (bench: Bench, returned = false) => ({ link: bench.link, from: OLD, to: NEW, returned });
 
-test("cut now, four times within 400 ms, then writes are held back no longer; once more when every proxy has followed", async () => {
+test("cut now, four times within 400 ms, then writes are held back no longer; and again when every proxy has followed", async () => {
   const bench = new Bench();
   void letGo(bench.context, former(bench), true);
   await vi.advanceTimersByTimeAsync(60_000);
@@ -89,6 +89,7 @@ test("cut now, four times within 400 ms, then writes are held back no longer; on
     "400 CLIENT KILL",
     "400 CLIENT UNPAUSE",
     "1300 CLIENT KILL",
+    "2800 CLIENT KILL",
   ]);
 });
 
