@@ -5,7 +5,7 @@ import { RightsLast } from "./test/e2e/lib/last.ts";
 const SEEDS = "test/simulation/seeds.test.ts";
 
 /** Tests that start the real server as a process and take minutes. */
-const PROCESSES = "test/unit/**/process.test.ts";
+const PROCESSES = "test/unit/**/*process.test.ts";
 
 /**
  * The test projects; `npm test` runs them in this order (scripts/test.ts). One alone: `npx vitest run --project unit`.

@@ -1,5 +1,6 @@
 /** The process around the server: signals, the last line of defence, and the exit code. */
 
+import { setFlagsFromString } from "node:v8";
 import { createLog } from "../report/log.ts";
 import { createMetrics } from "../report/metrics.ts";
 import { type Running, serve } from "./serve.ts";
@@ -8,8 +9,15 @@ import type { ServeFlags } from "./serve-command.ts";
 /** Longer than any orderly stop; shorter than the pod's grace period. */
 const STOP_MS = 20_000;
 
+/**
+ * V8's middle compiler keeps the memory of its finished jobs until a background thread frees it; malloc then holds 14 MiB for good. No cost was measured
+ * (bench/webhook/README.md). An engine that does not know the flag says so and goes on.
+ */
+const SMALL = "--no-maglev-destroy-on-background";
+
 /** Runs until a signal or a bug ends it, then ends the process. */
 export async function runServer(flags: ServeFlags): Promise<void> {
+  setFlagsFromString(SMALL);
   const { log, flush } = createLog({ level: flags.logLevel });
   const metrics = createMetrics({ processMetrics: true });
   let running: Running | undefined;

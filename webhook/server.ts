@@ -5,6 +5,7 @@ import type { TLSSocket } from "node:tls";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { pino } from "pino";
 import { admit } from "./admit.ts";
+import { BODY_LIMIT, readBodies } from "./bodies.ts";
 import type { InjectConfig } from "./config.ts";
 import type { WebhookMetrics } from "./metrics.ts";
 import { answer, parseReview } from "./review.ts";
@@ -43,8 +44,6 @@ export interface Webhook {
   readonly drain: () => void;
 }
 
-/** As controller-runtime: an object of at most 3 MiB comes twice (object and oldObject). */
-const BODY_LIMIT = 7 * 1024 * 1024;
 /** Longer than the API server keeps a connection without use, so that it is never the server that closes one under a request. */
 const KEEP_ALIVE_MS = 90_000;
 /** The API server gives up after timeoutSeconds (5); a body that trickles in for longer is nobody's. */
@@ -71,15 +70,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
     forceCloseConnections: "idle",
   });
 
-  // Plain JSON.parse: fastify's own parser refuses keys such as `constructor`, which is a valid label; nothing here ever merges what it read.
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (_request, body, done) => {
-    try {
-      done(null, JSON.parse(String(body)));
-    } catch {
-      done(Object.assign(new Error("the body is not JSON"), { statusCode: 400 }), undefined);
-    }
-  });
+  readBodies(app);
 
   const { clientNames } = options;
   if (options.clientCa !== undefined && clientNames !== undefined) {

@@ -5,7 +5,9 @@
 import { mkdir, rm } from "node:fs/promises";
 import { beforeAll, expect, test } from "vitest";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
-import { Bed, GROUP, PASSWORD, type Pod, pause, type Shell, until } from "./bed.ts";
+import { Bed, PASSWORD, type Shell } from "./bed.ts";
+import { GROUP, type Pod } from "./pod.ts";
+import { pause, until } from "./wait.ts";
 
 let servers: readonly ServerBinary[] = [];
 beforeAll(async () => {

@@ -4,7 +4,9 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
-import { Bed, GROUP, PASSWORD, type Pod, pause, until } from "./bed.ts";
+import { Bed, PASSWORD } from "./bed.ts";
+import { GROUP, type Pod } from "./pod.ts";
+import { pause, until } from "./wait.ts";
 
 let bed: Bed;
 beforeEach(async () => {

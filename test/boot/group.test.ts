@@ -4,7 +4,9 @@ import { Redis } from "ioredis";
 import { beforeAll, expect, test } from "vitest";
 import { NOBODY } from "../../model/names.ts";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
-import { Bed, GROUP, PASSWORD, type Pod, pause, type Shell, until } from "./bed.ts";
+import { Bed, PASSWORD, type Shell } from "./bed.ts";
+import { GROUP, type Pod } from "./pod.ts";
+import { pause, until } from "./wait.ts";
 
 let servers: readonly ServerBinary[] = [];
 beforeAll(async () => {

@@ -4,7 +4,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
-import { Bed, GROUP, PASSWORD, type Pod, until } from "./bed.ts";
+import { Bed, PASSWORD } from "./bed.ts";
+import { GROUP, type Pod } from "./pod.ts";
+import { until } from "./wait.ts";
 
 let servers: readonly ServerBinary[] = [];
 beforeAll(async () => {

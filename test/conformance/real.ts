@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { REDIS_PORT, SENTINEL_PORT } from "../../model/names.ts";
-import { Running } from "../boot/bed.ts";
+import { Running } from "../boot/running.ts";
 import type { ServerBinary } from "../servers/install.ts";
 import { asText, type Bench, NO_ANSWER, type ServerName, type Wire } from "./bench.ts";
 

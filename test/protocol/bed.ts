@@ -9,7 +9,8 @@ import type { Link } from "../../handlers/observe/link.ts";
 import type { MemberFact, Monitored, PodFact, SentinelUp } from "../../model/facts.ts";
 import { REDIS_PORT, SENTINEL_PORT } from "../../model/names.ts";
 import { parseSettings } from "../../model/settings.ts";
-import { Running, until } from "../boot/bed.ts";
+import { Running } from "../boot/running.ts";
+import { until } from "../boot/wait.ts";
 import type { ServerBinary } from "../servers/install.ts";
 
 export const NAME = "default.cache";

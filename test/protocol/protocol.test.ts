@@ -7,7 +7,7 @@ import { agrees, makeAgree, sayHello } from "../../handlers/act/hello.ts";
 import { winVotes } from "../../handlers/act/votes.ts";
 import type { Address, MemberFact } from "../../model/facts.ts";
 import { REDIS_PORT } from "../../model/names.ts";
-import { until } from "../boot/bed.ts";
+import { until } from "../boot/wait.ts";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
 import { type Access, NAME, ProtocolBed, sentinelOf } from "./bed.ts";
 
