@@ -28,6 +28,8 @@ export interface HandlersOptions {
   /** our own: where the Lease lives */
   readonly namespace: string;
   readonly identity: string;
+  /** see LeaderOptions */
+  readonly succeeds?: (holder: string) => boolean;
   /** only this namespace's groups, with nothing but what a Role can grant there: nodes are not watched; default all */
   readonly watchNamespace?: string;
   readonly onReady?: () => void;
@@ -199,6 +201,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     namespace: options.namespace,
     name: LEASE,
     identity: options.identity,
+    ...(options.succeeds === undefined ? {} : { succeeds: options.succeeds }),
     onGained: () => {
       metrics.leaseHeld.set(1);
       log.info({ reason: REASON.LeaseTaken }, "this replica leads");

@@ -28,7 +28,9 @@ export const DOWN_AFTER_FLOOR_MS = 2_000;
 export const DOWN_AFTER_DEFAULT_MS = 5_000;
 export const FAILOVER_TIMEOUT_DEFAULT_MS = 10_000;
 export const FAILOVER_TIMEOUT_FLOOR_MS = 1_000;
-export const MAX_LAG_DEFAULT_S = 10;
+/** Bounds of what `min-replicas-max-lag` is by default (`maxLagDefaultS`). */
+export const MAX_LAG_FLOOR_S = 2;
+export const MAX_LAG_CEILING_S = 10;
 /** The shortest lag that Redis can check; replicas report once a second (ADR 0030). */
 export const MAX_LAG_REPLICATED_S = 1;
 export const MIN_REPLICAS_REPLICATED = 1;
@@ -114,8 +116,9 @@ export const TABLE = {
     parse: wholeSeconds,
     // A bare number is seconds here, unlike the others, because redis.conf has a setting of the very same name in seconds.
     allowed: "whole seconds, such as 10s, or a bare number of seconds as in redis.conf; at least 1s",
-    defaultText: `${MAX_LAG_DEFAULT_S}s; ${MAX_LAG_REPLICATED_S}s when durability is replicated`,
-    description: "A replica that was silent for longer does not count for min-replicas-to-write.",
+    defaultText: `down-after less 2s, from ${MAX_LAG_FLOOR_S}s to ${MAX_LAG_CEILING_S}s; ${MAX_LAG_REPLICATED_S}s when durability is replicated`,
+    description:
+      "A replica that was silent for longer does not count for min-replicas-to-write. By default a master that was cut off stops before another one can be made.",
   },
   container: {
     key: ANNOTATION.container,

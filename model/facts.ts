@@ -48,6 +48,8 @@ export interface PodFact {
   /** name of the PersistentVolumeClaim that holds the data directory, if the pod has one */
   readonly volume: string | undefined;
   readonly settings: GroupSettings;
+  /** annotations that can't be read; defaults stand in for them in `settings` */
+  readonly settingErrors: readonly string[];
 }
 
 export interface ReplicaSeen {
@@ -69,6 +71,8 @@ export interface RedisUp {
   /** a full synchronisation is on */
   readonly syncing: boolean;
   readonly loading: boolean;
+  /** it could not write its snapshot or its append-only file, and refuses writes (MISCONF) until it can */
+  readonly cannotSave: boolean;
   /** bytes of replication stream that it has processed (replica) or written (master) */
   readonly offset: number;
   readonly replid: string;

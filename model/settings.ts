@@ -4,7 +4,8 @@ import {
   type Auth,
   DOWN_AFTER_DEFAULT_MS,
   FAILOVER_TIMEOUT_DEFAULT_MS,
-  MAX_LAG_DEFAULT_S,
+  MAX_LAG_CEILING_S,
+  MAX_LAG_FLOOR_S,
   MAX_LAG_REPLICATED_S,
   MIN_REPLICAS_REPLICATED,
   RECOVERY_WAIT_DEFAULT_MS,
@@ -77,16 +78,17 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
   const role = read(TABLE.role) ?? "auto";
   const sentinel = read(TABLE.sentinel) ?? (role === "auto" ? "sidecar" : "none");
   const replicated = read(TABLE.durability) === "replicated";
+  const downAfterMs = read(TABLE.downAfter) ?? DOWN_AFTER_DEFAULT_MS;
   const settings: GroupSettings = {
     cluster: read(TABLE.cluster) ?? "",
     role,
     sentinel: role === "sentinel" ? "none" : sentinel,
     ...optional("quorum", read(TABLE.quorum)),
-    downAfterMs: read(TABLE.downAfter) ?? DOWN_AFTER_DEFAULT_MS,
+    downAfterMs,
     failoverTimeoutMs: read(TABLE.failoverTimeout) ?? FAILOVER_TIMEOUT_DEFAULT_MS,
     ...optional("parallelSyncs", read(TABLE.parallelSyncs)),
     ...optional("minReplicasToWrite", read(TABLE.minReplicasToWrite) ?? (replicated ? MIN_REPLICAS_REPLICATED : undefined)),
-    minReplicasMaxLagS: read(TABLE.minReplicasMaxLag) ?? (replicated ? MAX_LAG_REPLICATED_S : MAX_LAG_DEFAULT_S),
+    minReplicasMaxLagS: read(TABLE.minReplicasMaxLag) ?? (replicated ? MAX_LAG_REPLICATED_S : maxLagDefaultS(downAfterMs)),
     ...optional("container", read(TABLE.container)),
     port: read(TABLE.port) ?? REDIS_PORT,
     auth: read<Auth>(TABLE.auth) ?? { kind: "generated" },
@@ -99,6 +101,17 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
   };
   checkTogether(settings, given, errors, warnings);
   return { settings, errors, warnings };
+}
+
+/** What a master that is cut off takes beyond its lag, ms: its replicas report once a second, and it counts them once a second. */
+const COUNTED_LATE_MS = 2000;
+
+/**
+ * The default of min-replicas-max-lag, seconds (ADR 0036): with it a master that was cut off has stopped before down-after is over, when the sentinels beyond the
+ * cut may make another one. Never so short that a late report refuses healthy writes, never longer than Redis' own.
+ */
+export function maxLagDefaultS(downAfterMs: number): number {
+  return Math.min(MAX_LAG_CEILING_S, Math.max(MAX_LAG_FLOOR_S, Math.floor((downAfterMs - COUNTED_LATE_MS) / 1000)));
 }
 
 /** What no single row can see. */

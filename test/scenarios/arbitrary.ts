@@ -45,6 +45,7 @@ function redisOf(uid: string): fc.Arbitrary<RedisFact | undefined> {
     linkUp: fc.boolean(),
     syncing: rarely,
     loading: rarely,
+    cannotSave: rarely,
     offset,
     replid: fc.constantFrom(...HISTORIES),
     replid2: fc.constantFrom(...HISTORIES),
@@ -138,6 +139,7 @@ function podOf(name: string, uid: string): fc.Arbitrary<PodFact> {
     inSync: fc.option(fc.boolean(), { nil: undefined }),
     volume: fc.option(fc.constantFrom("data-0", "data-1"), { nil: undefined }),
     settings: fc.record({ priority: fc.constantFrom(0, 50, 100, 100) }).map((given) => ({ ...DEFAULTS, ...given })),
+    settingErrors: fc.constant([]),
   });
 }
 

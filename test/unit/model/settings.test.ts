@@ -14,7 +14,7 @@ describe("defaults", () => {
         sentinel: "sidecar",
         downAfterMs: 5_000,
         failoverTimeoutMs: 10_000,
-        minReplicasMaxLagS: 10,
+        minReplicasMaxLagS: 3,
         networkPolicy: "none",
         port: 6379,
         auth: { kind: "generated" },
@@ -37,6 +37,20 @@ describe("defaults", () => {
   });
 });
 
+describe("an isolated master stops before another one can be made", () => {
+  test.each([
+    ["2s", 2],
+    ["4s", 2],
+    ["5s", 3],
+    ["8500ms", 6],
+    ["30s", 10],
+  ])("down-after %s: after a lag of %i s, unless the annotation says another", (downAfter, lag) => {
+    const given = { ...CLUSTER, [ANNOTATION.downAfter]: downAfter };
+    expect(parseSettings(given).settings.minReplicasMaxLagS).toBe(lag);
+    expect(parseSettings({ ...given, [ANNOTATION.minReplicasMaxLag]: "20s" }).settings.minReplicasMaxLagS).toBe(20);
+  });
+});
+
 describe("each annotation", () => {
   const allowed: [keyof typeof ANNOTATION, string, object][] = [
     ["cluster", "a", { cluster: "a" }],
@@ -49,7 +63,7 @@ describe("each annotation", () => {
     ["downAfter", "30000", { downAfterMs: 30_000 }],
     ["failoverTimeout", "1m", { failoverTimeoutMs: 60_000 }],
     ["parallelSyncs", "1", { parallelSyncs: 1 }],
-    ["durability", "asynchronous", { minReplicasMaxLagS: 10 }],
+    ["durability", "asynchronous", { minReplicasMaxLagS: 3 }],
     ["durability", "replicated", { minReplicasToWrite: 1, minReplicasMaxLagS: 1 }],
     ["minReplicasToWrite", "0", { minReplicasToWrite: 0 }],
     ["minReplicasMaxLag", "10", { minReplicasMaxLagS: 10 }],
