@@ -36,6 +36,7 @@ export const MAX_LAG_REPLICATED_S = 1;
 export const MIN_REPLICAS_REPLICATED = 1;
 export const RECOVERY_WAIT_DEFAULT_MS = 120_000;
 export const CLUSTER_NAME_LENGTH = 40;
+export const DISRUPTION_BUDGET_DEFAULT = 1;
 
 const DURATION = "such as 2500ms, 5s or 2m, or bare milliseconds";
 const DNS_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
@@ -185,6 +186,30 @@ export const TABLE = {
     defaultText: "none",
     description:
       "A NetworkPolicy for Redis' and Sentinel's ports: besides the group and redis-ha only pods of the namespace that are in no group, or only those with the label redis-ha.io/client: CLUSTER.",
+  },
+  disruptionBudget: {
+    key: ANNOTATION.disruptionBudget,
+    parse: (text: string) => (text === "none" ? text : wholeNumber(1, 1_000)(text)),
+    allowed: "a whole number from 1 to 1000, or none (0 would hold up every drain for ever)",
+    defaultText: String(DISRUPTION_BUDGET_DEFAULT),
+    description:
+      "A PodDisruptionBudget of the group: so many of its redis pods may be evicted at a time. Not made where one of yours selects them (docs/production.md).",
+  },
+  spread: {
+    key: ANNOTATION.spread,
+    parse: oneOf("prefer", "require", "none"),
+    allowed: "prefer, require or none",
+    defaultText: "prefer",
+    description:
+      "The group's pods over nodes, then zones: prefer, or wait for a node where they would be even (require). Only where the pod has no spread constraints and no podAntiAffinity of its own.",
+  },
+  expose: {
+    key: ANNOTATION.expose,
+    parse: oneOf("none", "NodePort", "LoadBalancer"),
+    allowed: "none, NodePort or LoadBalancer",
+    defaultText: "none",
+    description:
+      "The type of the master Service, for clients outside of the cluster; they connect to it and cannot use the sentinels (docs/expose.md).",
   },
 } as const satisfies Record<keyof typeof ANNOTATION, AnnotationRow<unknown>>;
 

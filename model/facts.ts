@@ -164,6 +164,11 @@ export interface ServiceFact {
   /** the selector that a taken-over Service had before */
   readonly originalSelector: Readonly<Record<string, string>> | undefined;
   readonly halted: string | undefined;
+  readonly type?: string;
+  /** the type that we gave it; absent: nobody did, or a person */
+  readonly exposedByUs?: string;
+  /** where clients outside of the cluster connect, in words; absent: they cannot */
+  readonly outside?: string;
   readonly requests: { readonly handover?: string; readonly promote?: string };
 }
 

@@ -2,6 +2,7 @@
 import {
   type AnnotationRow,
   type Auth,
+  DISRUPTION_BUDGET_DEFAULT,
   DOWN_AFTER_DEFAULT_MS,
   FAILOVER_TIMEOUT_DEFAULT_MS,
   MAX_LAG_CEILING_S,
@@ -39,6 +40,12 @@ export interface GroupSettings {
   readonly recoveryWaitMs: number;
   readonly priority?: number;
   readonly networkPolicy: "none" | "namespace" | "labelled";
+  /** so many redis pods may be evicted at a time; none: no PodDisruptionBudget of ours */
+  readonly disruptionBudget: number | "none";
+  /** over nodes and zones; where the pod itself says it, that holds */
+  readonly spread: "prefer" | "require" | "none";
+  /** absent: the master Service has the type that it was given */
+  readonly expose?: "NodePort" | "LoadBalancer";
 }
 
 export interface ParsedSettings {
@@ -78,6 +85,7 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
   const role = read(TABLE.role) ?? "auto";
   const sentinel = read(TABLE.sentinel) ?? (role === "auto" ? "sidecar" : "none");
   const replicated = read(TABLE.durability) === "replicated";
+  const expose = read(TABLE.expose);
   const downAfterMs = read(TABLE.downAfter) ?? DOWN_AFTER_DEFAULT_MS;
   const settings: GroupSettings = {
     cluster: read(TABLE.cluster) ?? "",
@@ -98,8 +106,12 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
     recoveryWaitMs: read(TABLE.recoveryWait) ?? RECOVERY_WAIT_DEFAULT_MS,
     ...optional("priority", read(TABLE.priority)),
     networkPolicy: read(TABLE.networkPolicy) ?? "none",
+    disruptionBudget: read<number | "none">(TABLE.disruptionBudget) ?? DISRUPTION_BUDGET_DEFAULT,
+    spread: read(TABLE.spread) ?? "prefer",
+    ...optional("expose", expose === "none" ? undefined : expose),
   };
   checkTogether(settings, given, errors, warnings);
+  checkExposed(settings, errors);
   return { settings, errors, warnings };
 }
 
@@ -145,6 +157,24 @@ function checkTogether(settings: GroupSettings, given: ReadonlyMap<string, strin
   if (!replicated && settings.minReplicasMaxLagS < 2 && settings.minReplicasToWrite !== 0) {
     warnings.push(`${ANNOTATION.minReplicasMaxLag}: replicas report once a second; under 2s writes can be refused for no reason`);
   }
+}
+
+/** What would open a group to everybody, or only look as if it did. */
+function checkExposed({ expose, auth, masterService, networkPolicy }: GroupSettings, errors: string[]): void {
+  if (expose === undefined) return;
+  const what = `${ANNOTATION.expose}: ${quote(expose)}`;
+  if (masterService !== undefined)
+    errors.push(
+      `${what} does not go with ${ANNOTATION.masterService}: that Service is yours, and keeps the type that you give it; remove one of the two`,
+    );
+  if (auth.kind === "none")
+    errors.push(
+      `${what} does not go with ${ANNOTATION.auth}: none: everybody who reaches a node would have the data; use generated, or secret:NAME/KEY`,
+    );
+  if (networkPolicy !== "none")
+    errors.push(
+      `${what} does not go with ${ANNOTATION.networkPolicy}: ${networkPolicy}: that lets nobody in from outside; use none, and a NetworkPolicy of your own`,
+    );
 }
 
 /** The person's annotations, with the two labels that stand for annotations. */

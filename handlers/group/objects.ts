@@ -6,6 +6,8 @@ import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
 import { applyNetworkPolicy } from "../act/network-policy.ts";
 import { createServices } from "../act/objects.ts";
+import { GroupBudgets } from "./budgets.ts";
+import { GroupExposure } from "./exposure.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
 import type { GroupVoice } from "./voice.ts";
@@ -17,6 +19,8 @@ export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
+  readonly #budgets: GroupBudgets;
+  readonly #exposure: GroupExposure;
   /** a Service that was taken over and not told of yet */
   #takenOver: string | undefined;
   /** what was asked of the API server last */
@@ -26,6 +30,8 @@ export class GroupObjects {
     this.#options = options;
     this.#voice = voice;
     this.#secret = new GroupSecret(options, voice);
+    this.#budgets = new GroupBudgets(options, voice);
+    this.#exposure = new GroupExposure(options, voice);
   }
 
   get password(): string | undefined {
@@ -39,7 +45,9 @@ export class GroupObjects {
 
   /** Nobody of the group is left, and it may be on its way out with its whole namespace: the Secret is read again when somebody comes. */
   doubt(): void {
+    const { source } = this.#options;
     this.#secret.doubt();
+    this.#budgets.keep(source.settings(), source.masterService(source.masterServiceName()));
   }
 
   /**
@@ -58,6 +66,9 @@ export class GroupObjects {
         this.#takenOver = takenOver ?? this.#takenOver;
         this.#tellTakenOver();
         this.#networkPolicy(settings);
+        const service = source.masterService(source.masterServiceName());
+        this.#budgets.keep(settings, service);
+        this.#exposure.keep(settings, service);
       }
       return true;
     } catch (error) {

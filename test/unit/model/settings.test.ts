@@ -16,6 +16,8 @@ describe("defaults", () => {
         failoverTimeoutMs: 10_000,
         minReplicasMaxLagS: 3,
         networkPolicy: "none",
+        disruptionBudget: 1,
+        spread: "prefer",
         port: 6379,
         auth: { kind: "generated" },
         promotion: "direct",
@@ -79,6 +81,11 @@ describe("each annotation", () => {
     ["recoveryWait", "0s", { recoveryWaitMs: 0 }],
     ["priority", "0", { priority: 0 }],
     ["networkPolicy", "labelled", { networkPolicy: "labelled" }],
+    ["disruptionBudget", "2", { disruptionBudget: 2 }],
+    ["disruptionBudget", "none", { disruptionBudget: "none" }],
+    ["spread", "require", { spread: "require" }],
+    ["expose", "LoadBalancer", { expose: "LoadBalancer" }],
+    ["expose", "none", {}],
   ];
   test.each(allowed)("%s: %s", (name, text, expected) => {
     const { settings, errors } = parseSettings({ ...CLUSTER, [ANNOTATION[name]]: text });
@@ -130,6 +137,10 @@ describe("each annotation", () => {
     ["recoveryWait", "soon"],
     ["priority", "-1"],
     ["networkPolicy", "yes"],
+    ["disruptionBudget", "0"],
+    ["spread", "soft"],
+    ["expose", "nodeport"],
+    ["disruptionBudget", "50%"],
     ["priority", "2147483648"],
   ];
   test.each(refused)("%s: %j is refused and named", (name, text) => {
