@@ -37,6 +37,8 @@ export interface Service {
   readonly halted?: string;
   readonly handover?: string | null;
   readonly promote?: string | null;
+  /** its resourceVersion; default 1 */
+  readonly version?: number;
 }
 
 /** What one round says; a later round only says what has changed. null takes a line away. */
@@ -337,7 +339,7 @@ function serviceOf(service: Service, pods: readonly PodFact[]): ServiceFact {
   return {
     name: "cache-master",
     uid: "service-uid",
-    resourceVersion: "1",
+    resourceVersion: String(service.version ?? 1),
     selector: {
       [LABEL.cluster]: "cache",
       [LABEL.instance]: service.selects === undefined ? "none-yet" : `i-${service.selects}`,
