@@ -13,6 +13,11 @@ import type { GroupVoice } from "./voice.ts";
 /** So often it is asked whether the NetworkPolicy is still as it should be, ms. */
 const CHECK_MS = 60_000;
 
+/** On the way back plain pods, which are no labelled clients, copy the data of the last pod of the group: they must reach it. */
+function openForHeirs(settings: GroupSettings): GroupSettings {
+  return settings.networkPolicy === "labelled" ? { ...settings, networkPolicy: "namespace" } : settings;
+}
+
 export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
@@ -50,11 +55,13 @@ export class GroupObjects {
       const denied = before?.members.some(({ redis, sentinel }) => redis?.state === "denied" || sentinel?.state === "denied");
       if (!(await this.#secret.ensure(pods, settings, denied === true))) return false;
       // A group whose pods are all going gets nothing any more: its Service may just have been given back.
-      if (source.leading() && pods.some(({ terminating }) => !terminating)) {
+      const going = pods.every(({ terminating }) => terminating);
+      if (source.leading() && !going) {
         const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));
         if (created.length > 0) this.#voice.say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
-        this.#networkPolicy(settings);
       }
+      const heirs = going && (before?.outsiders.length ?? 0) > 0;
+      if (source.leading() && (heirs || !going)) this.#networkPolicy(heirs ? openForHeirs(settings) : settings);
       return true;
     } catch (error) {
       log.warn(

@@ -42,7 +42,8 @@ export const bootstrap: Policy = (context): Step => {
   const masters = up.filter(({ redis }) => redis.role === "master" && (redis.keys > 0 || !dataSomewhere));
   const waitedMs = facts.at - memory.firstSeenAt;
   if (claim === undefined && masters.length === 0 && nextMayCome(context, up)) {
-    const message = "pods have data on volumes, and nothing says who was the last master: those that are still to be made are waited for";
+    const message =
+      "pods have data on volumes, and nothing says who was the last master: those that are still to be made are waited for";
     return { ...waiting(message), actions: up.flatMap(readyWhileWaiting) };
   }
   const choice = rankByData(masters, undefined)[0] ?? chooseFirst(context, up, waitedMs);
