@@ -11,12 +11,16 @@ export type Answer =
   | { readonly ok: true; readonly groups: readonly GroupView[]; readonly pods: readonly string[] }
   | { readonly ok: false; readonly why: string };
 
+/** The query for the pods of redis-ha itself. */
+export const SERVER_PODS = {
+  labelSelector: Object.entries(SERVER_LABELS)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(","),
+};
+
 /** Running pods of redis-ha in the system namespace. */
 export async function serverPods(target: Pick<Target, "kube" | "system">): Promise<Pod[]> {
-  const labelSelector = Object.entries(SERVER_LABELS)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(",");
-  const { items } = await target.kube.list<Pod>(PATH.pods(target.system), { query: { labelSelector } });
+  const { items } = await target.kube.list<Pod>(PATH.pods(target.system), { query: SERVER_PODS });
   return items.filter(({ status, metadata }) => status?.phase === "Running" && metadata?.deletionTimestamp === undefined);
 }
 

@@ -48,6 +48,8 @@ export interface PodFact {
   /** name of the PersistentVolumeClaim that holds the data directory, if the pod has one */
   readonly volume: string | undefined;
   readonly settings: GroupSettings;
+  /** annotations that can't be read; defaults stand in for them in `settings` */
+  readonly settingErrors: readonly string[];
 }
 
 export interface ReplicaSeen {

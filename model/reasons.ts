@@ -14,7 +14,6 @@ export const REASON = {
   HaltedSecretMissing: "HaltedSecretMissing",
   ServiceCreated: "ServiceCreated",
   NetworkPolicyChanged: "NetworkPolicyChanged",
-  ServiceRepaired: "ServiceRepaired",
   ServiceTakenOver: "ServiceTakenOver",
   ServiceGivenBack: "ServiceGivenBack",
   InvalidSettings: "InvalidSettings",
@@ -32,7 +31,6 @@ export const REASON = {
   WaitingForLastMaster: "WaitingForLastMaster",
   HaltedManualRecovery: "HaltedManualRecovery",
   HaltedDataMissing: "HaltedDataMissing",
-  HaltedStaleReplica: "HaltedStaleReplica",
   PromotedByPerson: "PromotedByPerson",
   RequestRefused: "RequestRefused",
   Adopting: "Adopting",
@@ -51,7 +49,6 @@ export const REASON = {
   // fence
   StaleMasterFenced: "StaleMasterFenced",
   WritesLost: "WritesLost",
-  PauseLifted: "PauseLifted",
   // attach
   ReplicaAttached: "ReplicaAttached",
   ReplicaConfigured: "ReplicaConfigured",
@@ -73,7 +70,6 @@ export type Reason = (typeof REASON)[keyof typeof REASON];
 export const HALTED: ReadonlySet<Reason> = new Set<Reason>([
   REASON.HaltedManualRecovery,
   REASON.HaltedDataMissing,
-  REASON.HaltedStaleReplica,
   REASON.HaltedRecordMissing,
   REASON.HaltedSecretMissing,
 ]);

@@ -3,7 +3,7 @@ import { EXIT } from "../exit.ts";
 import type { Paper } from "../paper.ts";
 import { certificates, clocks, dns, installed, permissions, versions } from "./checks.ts";
 import { bySeverity, type Check, type Facts, type Finding } from "./findings.ts";
-import { injection, networks, risks, selectors, states } from "./group-checks.ts";
+import { annotations, injection, networks, risks, selectors, states } from "./group-checks.ts";
 
 const CHECKS: readonly Check[] = [
   installed,
@@ -13,6 +13,7 @@ const CHECKS: readonly Check[] = [
   dns,
   clocks,
   states,
+  annotations,
   injection,
   networks,
   selectors,

@@ -60,6 +60,23 @@ export const states: Check = ({ groups }) =>
       : [];
   });
 
+/** What the handlers say of annotations of pods that run. */
+const OF_SETTINGS: ReadonlySet<string> = new Set([REASON.InvalidSettings, REASON.SettingsDiffer]);
+
+export const annotations: Check = ({ groups }) =>
+  groups.flatMap(({ namespace, cluster, notices }) =>
+    notices
+      .filter(({ reason }) => OF_SETTINGS.has(reason))
+      .map(({ message }) =>
+        finding(
+          "warning",
+          "settings",
+          `${namespace}/${cluster}: ${message}`,
+          `kubectl -n ${namespace} annotate deployment NAME --overwrite KEY=VALUE   (docs/annotations.md has the values)`,
+        ),
+      ),
+  );
+
 export const injection: Check = ({ pods }) =>
   findUninjected([...pods]).map(({ metadata }) =>
     finding(

@@ -9,6 +9,7 @@ import { paperOf, print, progress } from "../paper.ts";
 import { onCluster, requireUsualPlace, type Target, type TargetFlags, withCluster } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { asYaml, manifests, pathOf } from "./manifests.ts";
+import { untilNotGoing } from "./namespace.ts";
 
 interface Flags extends TargetFlags {
   image?: string;
@@ -39,6 +40,7 @@ export function installCommand(): Command {
 }
 
 async function install(target: Target, objects: readonly KubeObject[], timeoutS: number): Promise<void> {
+  await untilNotGoing(target.kube, timeoutS * 1000);
   for (const object of objects) {
     await target.kube.request({
       method: "PATCH",

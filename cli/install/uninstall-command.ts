@@ -1,19 +1,27 @@
 /** `redis-ha uninstall`: removes redis-ha, leaves every Redis running, and says what stays. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { Command } from "commander";
 import { isNotFound } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { KubeObject, Pod } from "../../kube/types.ts";
 import { SERVER_LABELS, SYSTEM_NAMESPACE } from "../../model/names.ts";
 import { EXIT, ending, Problem } from "../exit.ts";
-import { confirm, paperOf, print } from "../paper.ts";
+import { SERVER_PODS } from "../handlers.ts";
+import { confirm, paperOf, print, progress } from "../paper.ts";
 import { readStatus } from "../status/read.ts";
 import type { GroupStatus } from "../status/status.ts";
 import { onCluster, requireUsualPlace, type Target, type TargetFlags, withCluster } from "../target.ts";
 import { manifests, pathOf } from "./manifests.ts";
+import { untilNotGoing } from "./namespace.ts";
 
 interface Flags extends TargetFlags {
   yes?: boolean;
 }
+
+/** Its pods answer for some seconds after they were told to end, ms. */
+const ENDED_MS = 60_000;
+const GONE_MS = 120_000;
+const EVERY_MS = 300;
 
 export function uninstallCommand(): Command {
   return withCluster(new Command("uninstall"))
@@ -28,6 +36,7 @@ export function uninstallCommand(): Command {
           if (flags.yes !== true && !(await confirm("Remove redis-ha?")))
             throw new Problem("not done (--yes does it without asking)", EXIT.refused);
           await remove(target);
+          await untilNotGoing(target.kube, GONE_MS);
           print(`${paperOf().green("removed")}; redis-ha install brings it back, and it finds the groups again`);
           return EXIT.ok;
         });
@@ -53,12 +62,15 @@ export function consequences(groups: readonly GroupStatus[]): string[] {
   ];
 }
 
-/** The webhook first: while its server goes away, no pod of anybody may be refused. */
-const FIRST = "MutatingWebhookConfiguration";
+/**
+ * The webhook first: while its server goes away, no pod of anybody may be refused. Then the server, which needs its rights until it has ended: it gives its
+ * Lease back. The namespace last.
+ */
+const ORDER: Readonly<Record<string, number>> = { MutatingWebhookConfiguration: 0, Deployment: 1, Namespace: 3 };
 const LAST = "Namespace";
 
 async function remove(target: Target): Promise<void> {
-  const rank = ({ kind }: KubeObject): number => (kind === FIRST ? 0 : kind === LAST ? 2 : 1);
+  const rank = ({ kind = "" }: KubeObject): number => ORDER[kind] ?? 2;
   for (const object of manifests().sort((a, b) => rank(a) - rank(b))) {
     if (object.kind === LAST && (await othersLiveThere(target))) {
       print(`  ${object.kind} ${object.metadata?.name} stays: pods that are not of redis-ha run in it`);
@@ -70,7 +82,18 @@ async function remove(target: Target): Promise<void> {
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+    if (object.kind === "Deployment") await progress("waiting until its pods have ended", untilEnded(target));
   }
+}
+
+/** One that does not end in time (its node is gone) does not keep redis-ha installed. */
+async function untilEnded({ kube }: Target): Promise<void> {
+  const deadline = performance.now() + ENDED_MS;
+  while (
+    performance.now() < deadline &&
+    (await kube.list<Pod>(PATH.pods(SYSTEM_NAMESPACE), { query: SERVER_PODS })).items.length > 0
+  )
+    await sleep(EVERY_MS);
 }
 
 async function othersLiveThere({ kube }: Target): Promise<boolean> {

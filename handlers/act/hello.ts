@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Address, MemberFact, Monitored } from "../../model/facts.ts";
 import { flatFields } from "../observe/replies.ts";
 import { type ActContext, sentinelLink } from "./context.ts";
+import { gather } from "./gather.ts";
 
 const HELLO = "__sentinel__:hello";
 const ANSWER_MS = 500;
@@ -72,16 +73,12 @@ export async function makeAgree(
   const deadline = performance.now() + withinMs;
   let agreed = 0;
   for (;;) {
-    const reached = Promise.withResolvers<void>();
-    let count = 0;
-    const all = Promise.allSettled(
-      sentinels.map(async (member) => {
-        await sayHello(context, member, master, epoch);
-        if (await agrees(context, member, master, epoch)) count += 1;
-        if (count >= needed) reached.resolve();
-      }),
-    );
-    await Promise.race([reached.promise, all]);
+    const asking = sentinels.map(async (member) => {
+      await sayHello(context, member, master, epoch);
+      return await agrees(context, member, master, epoch);
+    });
+    const ayes = (answers: readonly boolean[]): number => answers.filter(Boolean).length;
+    const count = ayes(await gather(asking, (come) => ayes(come) >= needed));
     agreed = Math.max(agreed, count);
     if (count >= needed || performance.now() > deadline) return agreed;
     await sleep(15);

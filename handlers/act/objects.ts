@@ -94,14 +94,15 @@ export function serviceManifests(group: GroupId, settings: GroupSettings): { nam
   ];
 }
 
-/** Creates those of the Services that `exists` does not know. Returns the names of what was created. */
+/** Creates those of the Services that `exists` does not know; a user's own that the group is to have is taken over. Returns the names of both. */
 export async function createServices(
   kube: Kube,
   group: GroupId,
   settings: GroupSettings,
   exists: (name: string) => boolean,
-): Promise<string[]> {
+): Promise<{ created: readonly string[]; takenOver: string | undefined }> {
   const created: string[] = [];
+  let takenOver: string | undefined;
   for (const { name, manifest } of serviceManifests(group, settings)) {
     if (exists(name)) continue;
     try {
@@ -109,14 +110,14 @@ export async function createServices(
       created.push(name);
     } catch (error) {
       if (!isConflict(error)) throw error;
-      if (name === settings.masterService) await takeOver(kube, group, name);
+      if (name === settings.masterService && (await takeOver(kube, group, name))) takenOver = name;
     }
   }
-  return created;
+  return { created, takenOver };
 }
 
-/** A user's own Service becomes the master Service: it gets our label (the watches see it then), and its selector is remembered to be given back. */
-async function takeOver(kube: Kube, group: GroupId, name: string): Promise<void> {
+/** A user's own Service becomes the master Service: it gets our label (the watches see it then), and its selector is remembered to be given back. False: it was the group's already. */
+async function takeOver(kube: Kube, group: GroupId, name: string): Promise<boolean> {
   const path = PATH.services(group.namespace, name);
   const service = await kube.get<Service>(path);
   const owner = service.metadata?.labels?.[LABEL.cluster];
@@ -132,4 +133,5 @@ async function takeOver(kube: Kube, group: GroupId, name: string): Promise<void>
       },
     },
   });
+  return owner === undefined;
 }

@@ -5,6 +5,7 @@
 import { randomBytes } from "node:crypto";
 import type { MemberFact } from "../../model/facts.ts";
 import { type ActContext, sentinelLink } from "./context.ts";
+import { gather } from "./gather.ts";
 
 export type Election =
   | { readonly won: true; readonly epoch: number }
@@ -26,8 +27,12 @@ export async function winVotes(
   let asked = epoch;
   let granted = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
-    const ballots = await Promise.all(sentinels.map((member) => askVote(context, member, asked, candidate)));
-    granted = ballots.filter((ballot) => ballot?.leader === candidate && ballot.epoch === asked).length;
+    const sought = asked;
+    const votes = (ballots: readonly (Ballot | undefined)[]): number =>
+      ballots.filter((ballot) => ballot?.leader === candidate && ballot.epoch === sought).length;
+    const asking = sentinels.map((member) => askVote(context, member, sought, candidate));
+    const ballots = await gather(asking, (come) => votes(come) >= needed);
+    granted = votes(ballots);
     if (granted >= needed) return { won: true, epoch: asked };
     const answered = ballots.filter((ballot) => ballot !== undefined);
     // A foreign leader in the first round is usually the trace of an old election whose epoch we had not heard of (nobody was electing when the facts

@@ -22,6 +22,8 @@ export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
+  /** a Service that was taken over and not told of yet */
+  #takenOver: string | undefined;
   /** what was asked of the API server last */
   #policy = { wanted: "", at: 0 };
 
@@ -57,8 +59,10 @@ export class GroupObjects {
       // A group whose pods are all going gets nothing any more: its Service may just have been given back.
       const going = pods.every(({ terminating }) => terminating);
       if (source.leading() && !going) {
-        const created = await createServices(kube, group, settings, (name) => source.serviceExists(name));
+        const { created, takenOver } = await createServices(kube, group, settings, (name) => source.serviceExists(name));
         if (created.length > 0) this.#voice.say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
+        this.#takenOver = takenOver ?? this.#takenOver;
+        this.#tellTakenOver();
       }
       const heirs = going && (before?.outsiders.length ?? 0) > 0;
       if (source.leading() && (heirs || !going)) this.#networkPolicy(heirs ? openForHeirs(settings) : settings);
@@ -70,6 +74,17 @@ export class GroupObjects {
       );
       return this.passwordKnown;
     }
+  }
+
+  /** Once the watch shows the Service: before that there is no object to put the Event on. */
+  #tellTakenOver(): void {
+    const name = this.#takenOver;
+    if (name === undefined || !this.#options.source.serviceExists(name)) return;
+    this.#takenOver = undefined;
+    this.#voice.say(
+      REASON.ServiceTakenOver,
+      `Service ${name} leads to the group's master from now on; its selector is remembered, to be given back`,
+    );
   }
 
   /** When it changes, and from time to time where there is one. Not waited for: a failover must not hang on it. */

@@ -16,6 +16,7 @@ import { recover } from "./recover.ts";
 import { report } from "./report.ts";
 import { route } from "./route.ts";
 import { forget, identity, sentinels, slots } from "./sentinels.ts";
+import { settings } from "./settings.ts";
 import { findTruth, type Truth } from "./truth.ts";
 import { sameAddress } from "./view.ts";
 
@@ -40,7 +41,7 @@ const POLICIES: readonly Policy[] = [
   forget,
 ];
 /** Run in every round: they change nothing in Redis or Sentinel. */
-const ALWAYS: readonly Policy[] = [marks, report];
+const ALWAYS: readonly Policy[] = [marks, report, settings];
 
 /** What a process knows of a group that it has just met. */
 export function freshMemory(at: number): Memory {

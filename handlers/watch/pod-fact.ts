@@ -9,7 +9,7 @@ export function podFact(pod: Pod, nodeGoing: (node: string) => boolean): PodFact
   const { name, uid, labels = {}, annotations = {} } = pod.metadata ?? {};
   const instance = labels[LABEL.instance];
   if (name === undefined || uid === undefined || instance === undefined) return undefined;
-  const { settings } = parseSettings(annotations, labels);
+  const { settings, errors } = parseSettings(annotations, labels);
   const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
   // The webhook writes the container's name back; the command may since have been wrapped by somebody else's injector.
   const redis =
@@ -53,6 +53,7 @@ export function podFact(pod: Pod, nodeGoing: (node: string) => boolean): PodFact
     inSync: gate === undefined ? undefined : gate.status === "True",
     volume: claimOf(pod, redis?.name),
     settings,
+    settingErrors: errors,
   };
 }
 

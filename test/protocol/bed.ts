@@ -138,6 +138,7 @@ export class ProtocolBed {
       inSync: undefined,
       volume: undefined,
       settings,
+      settingErrors: [],
     };
   }
 

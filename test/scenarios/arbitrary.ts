@@ -138,6 +138,7 @@ function podOf(name: string, uid: string): fc.Arbitrary<PodFact> {
     inSync: fc.option(fc.boolean(), { nil: undefined }),
     volume: fc.option(fc.constantFrom("data-0", "data-1"), { nil: undefined }),
     settings: fc.record({ priority: fc.constantFrom(0, 50, 100, 100) }).map((given) => ({ ...DEFAULTS, ...given })),
+    settingErrors: fc.constant([]),
   });
 }
 

@@ -174,6 +174,7 @@ function podOf(
   const role = asked === "master" || asked === "replica" || asked === "sentinel" ? asked : "auto";
   const priority = words.text("priority");
   const label = words.text("label");
+  const downAfter = words.time("down-after");
   return {
     name,
     uid: words.text("uid") ?? `uid-${name}`,
@@ -200,7 +201,13 @@ function podOf(
     hasGate: words.has("gate"),
     inSync: words.has("in-sync") ? true : words.has("out-of-sync") ? false : undefined,
     volume: words.text("volume"),
-    settings: { ...settings, role, ...(priority === undefined ? {} : { priority: Number(priority) }) },
+    settings: {
+      ...settings,
+      role,
+      ...(priority === undefined ? {} : { priority: Number(priority) }),
+      ...(downAfter === undefined ? {} : { downAfterMs: downAfter }),
+    },
+    settingErrors: words.has("unreadable") ? ['redis-ha.io/quorum: "x" is not allowed'] : [],
   };
 }
 

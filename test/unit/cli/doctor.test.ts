@@ -212,6 +212,14 @@ const CASES: [string, (facts: Facts) => Partial<Facts>, Finding["level"], string
     /has-sentinel/,
   ],
   [
+    "pods that disagree",
+    () => ({ groups: [group("ok", { notices: [{ reason: "SettingsDiffer", message: "the redis pods disagree" }] })] }),
+    "warning",
+    "settings",
+    /shop\/cache: the redis pods disagree/,
+    /annotate deployment/,
+  ],
+  [
     "not injected",
     (f) => ({
       pods: [

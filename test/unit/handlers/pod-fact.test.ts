@@ -76,6 +76,7 @@ test("an injected pod", () => {
     hasGate: true,
     inSync: true,
     volume: "data-0",
+    settingErrors: [],
   });
 });
 
@@ -127,4 +128,5 @@ test("a deleted pod, a cordoned node, a broken slot, wrong annotations", () => {
   };
   const fact = podFact({ ...POD, metadata }, (node) => node === "node-1");
   expect(fact).toMatchObject({ terminating: true, nodeGoing: true, slot: undefined, port: 6379 });
+  expect(fact?.settingErrors).toEqual([expect.stringContaining('redis-ha.io/port: "nonsense" is not allowed')]);
 });
