@@ -25,12 +25,12 @@ export interface AbandonedOptions {
   readonly pods: () => Iterable<Pod>;
   /** default 5 s */
   readonly everyMs?: number;
-  /** default 30 s: how long nobody of the group must have been there */
+  /** default 10 s: how long nobody of the group must have been there */
   readonly patienceMs?: number;
 }
 
 const EVERY_MS = 5000;
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 10_000;
 
 type Labels = Readonly<Record<string, string>>;
 
