@@ -22,8 +22,10 @@ export function readBodies(app: FastifyInstance<Server>): void {
   const largeTurns = new WeakMap<FastifyRequest, Turn>();
 
   app.addHook("preParsing", async (request, reply, payload) => {
+    const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+    if (length === undefined && encoding === undefined) return payload;
     // Without a length (chunked) it may be as large as is allowed; one that says more is refused unread.
-    const bytes = Number(request.headers["content-length"] ?? BODY_LIMIT);
+    const bytes = Number(length ?? BODY_LIMIT);
     if (bytes > BODY_LIMIT) return payload;
     const turn = bytes > LARGE ? large(bytes) : usual(bytes);
     if (bytes > LARGE) largeTurns.set(request, turn);
