@@ -19,7 +19,7 @@ import { injectConfig } from "../webhook/config.ts";
 import { registerWebhookMetrics } from "../webhook/metrics.ts";
 import { createWebhook, type Webhook } from "../webhook/server.ts";
 import { createAdmin } from "./admin.ts";
-import { newIdentity, podOfIdentity } from "./identity.ts";
+import { newIdentity, podOfIdentity, succeedsIn } from "./identity.ts";
 import { listen, portOf } from "./listen.ts";
 import type { ServeFlags } from "./serve-command.ts";
 import { VERSION } from "./version.ts";
@@ -83,7 +83,8 @@ export async function serve(flags: ServeFlags, { log, metrics, kube = connect(fl
   const startGroups = async (): Promise<void> => {
     const { namespace, watchNamespace } = flags;
     const scope = watchNamespace === undefined ? {} : { watchNamespace };
-    parts.handlers = await startHandlers({ kube, reporter, log, metrics, namespace, identity, ...scope });
+    const succeeds = succeedsIn(process.env.POD_NAME);
+    parts.handlers = await startHandlers({ kube, reporter, log, metrics, namespace, identity, succeeds, ...scope });
   };
   // Side by side: neither waits for the other, and a group's master is followed although the webhook has no certificate yet.
   await Promise.all([flags.webhook ? startWebhook() : undefined, flags.handlers ? startGroups() : undefined]);

@@ -2,7 +2,7 @@
 import type { Kube } from "../kube/client.ts";
 import { electLeader, type Leadership } from "../kube/lease.ts";
 import { PATH } from "../kube/paths.ts";
-import type { EndpointSlice, Node, ObjectRef, Pod, Service } from "../kube/types.ts";
+import type { EndpointSlice, Node, ObjectRef, Pod, PodDisruptionBudget, Service } from "../kube/types.ts";
 import { watchObjects } from "../kube/watch.ts";
 import type { PodFact } from "../model/facts.ts";
 import { LABEL, LEASE, MARK, masterServiceName } from "../model/names.ts";
@@ -14,6 +14,7 @@ import type { Metrics } from "../report/metrics.ts";
 import type { Reporter } from "../report/report.ts";
 import { Group, type GroupSource, type GroupView } from "./group.ts";
 import { watchAbandoned } from "./watch/abandoned.ts";
+import { budgetFacts } from "./watch/budget-facts.ts";
 import { EndpointsView } from "./watch/endpoints.ts";
 import { podFact } from "./watch/pod-fact.ts";
 import { watchProxies } from "./watch/proxies.ts";
@@ -29,6 +30,8 @@ export interface HandlersOptions {
   /** our own: where the Lease lives */
   readonly namespace: string;
   readonly identity: string;
+  /** see LeaderOptions */
+  readonly succeeds?: (holder: string) => boolean;
   /** only this namespace's groups, with nothing but what a Role can grant there: nodes are not watched; default all */
   readonly watchNamespace?: string;
   readonly onReady?: () => void;
@@ -102,6 +105,13 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     ...(inNamespace === undefined ? {} : { namespace: inNamespace }),
     onRestart: restarted("ProxyEndpointSlice"),
   });
+  // All of them: one of somebody else that selects our pods changes what we do. Nothing waits for the first list.
+  const budgets = watchObjects<PodDisruptionBudget>({
+    kube,
+    log,
+    path: PATH.podDisruptionBudgets(inNamespace),
+    onRestart: restarted("PodDisruptionBudget"),
+  });
   const nodes =
     inNamespace === undefined
       ? watchObjects<Node>({ kube, log, path: PATH.nodes(), onEvent: wakeAll, onRestart: restarted("Node") })
@@ -170,6 +180,11 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
       settings,
       leading,
       endpoints,
+      budgets: () => {
+        if (budgets.lastEventAt === 0) return [];
+        const inSpace = [...budgets.items().values()].filter(({ metadata }) => metadata?.namespace === namespace);
+        return (["redis", "sentinels"] as const).map((part) => budgetFacts(part, cluster, own(), inSpace));
+      },
       proxiesFreeInMs: () => proxies.freeInMs(),
       masterServiceName: master,
       // Asked for by people, also of a group that has no pod any more.
@@ -200,6 +215,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     namespace: options.namespace,
     name: LEASE,
     identity: options.identity,
+    ...(options.succeeds === undefined ? {} : { succeeds: options.succeeds }),
     onGained: () => {
       metrics.leaseHeld.set(1);
       log.info({ reason: REASON.LeaseTaken }, "this replica leads");
@@ -248,7 +264,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
     stop: async () => {
       clearInterval(housekeeping);
       for (const { group } of entries.values()) group.stop();
-      for (const watch of [pods, services, slices, proxies, nodes]) watch?.stop();
+      for (const watch of [pods, services, slices, proxies, budgets, nodes]) watch?.stop();
       await Promise.all([uninjected.stop(), abandoned.stop()]);
       await electing.stop();
     },

@@ -19,6 +19,8 @@ export interface LeaderOptions {
   name: string;
   /** Unique to this process, for example the pod's name and uid. */
   identity: string;
+  /** Whether that holder is a process before this one that has surely ended: its Lease need not expire. Default: nobody is. */
+  succeeds?: (holder: string) => boolean;
   /** How long a holder that fell silent stays the holder. Default 3 s. */
   leaseMs?: number;
   /** How often the holder says that it is alive. Default 1 s. */
@@ -46,11 +48,17 @@ export interface Sighting {
 export type LeaseStep = { kind: "create" } | { kind: "take" } | { kind: "renew" } | { kind: "wait"; ms: number };
 
 /** What to do about the Lease now. Pure. */
-export function nextStep(sighting: Sighting, identity: string, nowMs: number, defaultLeaseMs: number): LeaseStep {
+export function nextStep(
+  sighting: Sighting,
+  identity: string,
+  nowMs: number,
+  defaultLeaseMs: number,
+  succeeds: (holder: string) => boolean = () => false,
+): LeaseStep {
   if (!sighting.lease) return { kind: "create" };
   const { holderIdentity, leaseDurationSeconds } = sighting.lease.spec ?? {};
   if (holderIdentity === identity) return { kind: "renew" };
-  if (!holderIdentity) return { kind: "take" };
+  if (!holderIdentity || succeeds(holderIdentity)) return { kind: "take" };
   const durationMs = leaseDurationSeconds ? leaseDurationSeconds * 1000 : defaultLeaseMs;
   const leftMs = sighting.seenAt + durationMs - nowMs;
   return leftMs <= 0 ? { kind: "take" } : { kind: "wait", ms: leftMs };
@@ -157,7 +165,7 @@ export function electLeader(options: LeaderOptions): Leadership {
     stopping.signal.addEventListener("abort", () => watch.stop());
     await watch.synced;
     while (!stopping.signal.aborted) {
-      const step = nextStep(sighting, identity, performance.now(), leaseMs);
+      const step = nextStep(sighting, identity, performance.now(), leaseMs, options.succeeds);
       if (step.kind === "wait") {
         await pause(step.ms + Math.random() * 100);
         continue;

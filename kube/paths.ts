@@ -21,6 +21,7 @@ export const PATH = {
   persistentVolumeClaims: namespaced("/api/v1", "persistentvolumeclaims"),
   endpointSlices: namespaced("/apis/discovery.k8s.io/v1", "endpointslices"),
   networkPolicies: namespaced("/apis/networking.k8s.io/v1", "networkpolicies"),
+  podDisruptionBudgets: namespaced("/apis/policy/v1", "poddisruptionbudgets"),
   leases: namespaced("/apis/coordination.k8s.io/v1", "leases"),
   deployments: namespaced("/apis/apps/v1", "deployments"),
   statefulSets: namespaced("/apis/apps/v1", "statefulsets"),

@@ -19,6 +19,7 @@ export type Service = Raw<k8s.V1Service>;
 export type EndpointSlice = Raw<k8s.V1EndpointSlice>;
 export type Secret = Raw<k8s.V1Secret>;
 export type NetworkPolicy = Raw<k8s.V1NetworkPolicy>;
+export type PodDisruptionBudget = Raw<k8s.V1PodDisruptionBudget>;
 export type Node = Raw<k8s.V1Node>;
 export type Lease = Raw<k8s.V1Lease>;
 export type Deployment = Raw<k8s.V1Deployment>;

@@ -28,12 +28,15 @@ export const DOWN_AFTER_FLOOR_MS = 2_000;
 export const DOWN_AFTER_DEFAULT_MS = 5_000;
 export const FAILOVER_TIMEOUT_DEFAULT_MS = 10_000;
 export const FAILOVER_TIMEOUT_FLOOR_MS = 1_000;
-export const MAX_LAG_DEFAULT_S = 10;
+/** Bounds of what `min-replicas-max-lag` is by default (`maxLagDefaultS`). */
+export const MAX_LAG_FLOOR_S = 2;
+export const MAX_LAG_CEILING_S = 10;
 /** The shortest lag that Redis can check; replicas report once a second (ADR 0030). */
 export const MAX_LAG_REPLICATED_S = 1;
 export const MIN_REPLICAS_REPLICATED = 1;
 export const RECOVERY_WAIT_DEFAULT_MS = 120_000;
 export const CLUSTER_NAME_LENGTH = 40;
+export const DISRUPTION_BUDGET_DEFAULT = 1;
 
 const DURATION = "such as 2500ms, 5s or 2m, or bare milliseconds";
 const DNS_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
@@ -114,8 +117,9 @@ export const TABLE = {
     parse: wholeSeconds,
     // A bare number is seconds here, unlike the others, because redis.conf has a setting of the very same name in seconds.
     allowed: "whole seconds, such as 10s, or a bare number of seconds as in redis.conf; at least 1s",
-    defaultText: `${MAX_LAG_DEFAULT_S}s; ${MAX_LAG_REPLICATED_S}s when durability is replicated`,
-    description: "A replica that was silent for longer does not count for min-replicas-to-write.",
+    defaultText: `down-after less 2s, from ${MAX_LAG_FLOOR_S}s to ${MAX_LAG_CEILING_S}s; ${MAX_LAG_REPLICATED_S}s when durability is replicated`,
+    description:
+      "A replica that was silent for longer does not count for min-replicas-to-write. By default a master that was cut off stops before another one can be made.",
   },
   container: {
     key: ANNOTATION.container,
@@ -182,6 +186,30 @@ export const TABLE = {
     defaultText: "none",
     description:
       "A NetworkPolicy for Redis' and Sentinel's ports: besides the group and redis-ha only pods of the namespace that are in no group, or only those with the label redis-ha.io/client: CLUSTER.",
+  },
+  disruptionBudget: {
+    key: ANNOTATION.disruptionBudget,
+    parse: (text: string) => (text === "none" ? text : wholeNumber(1, 1_000)(text)),
+    allowed: "a whole number from 1 to 1000, or none (0 would hold up every drain for ever)",
+    defaultText: String(DISRUPTION_BUDGET_DEFAULT),
+    description:
+      "A PodDisruptionBudget of the group: so many of its redis pods may be evicted at a time. Not made where one of yours selects them (docs/production.md).",
+  },
+  spread: {
+    key: ANNOTATION.spread,
+    parse: oneOf("prefer", "require", "none"),
+    allowed: "prefer, require or none",
+    defaultText: "prefer",
+    description:
+      "The group's pods over nodes, then zones: prefer, or wait for a node where they would be even (require). Only where the pod has no spread constraints and no podAntiAffinity of its own.",
+  },
+  expose: {
+    key: ANNOTATION.expose,
+    parse: oneOf("none", "NodePort", "LoadBalancer"),
+    allowed: "none, NodePort or LoadBalancer",
+    defaultText: "none",
+    description:
+      "The type of the master Service, for clients outside of the cluster; they connect to it and cannot use the sentinels (docs/expose.md).",
   },
 } as const satisfies Record<keyof typeof ANNOTATION, AnnotationRow<unknown>>;
 

@@ -71,6 +71,8 @@ export interface RedisUp {
   /** a full synchronisation is on */
   readonly syncing: boolean;
   readonly loading: boolean;
+  /** it could not write its snapshot or its append-only file, and refuses writes (MISCONF) until it can */
+  readonly cannotSave: boolean;
   /** bytes of replication stream that it has processed (replica) or written (master) */
   readonly offset: number;
   readonly replid: string;
@@ -162,6 +164,11 @@ export interface ServiceFact {
   /** the selector that a taken-over Service had before */
   readonly originalSelector: Readonly<Record<string, string>> | undefined;
   readonly halted: string | undefined;
+  readonly type?: string;
+  /** the type that we gave it; absent: nobody did, or a person */
+  readonly exposedByUs?: string;
+  /** where clients outside of the cluster connect, in words; absent: they cannot */
+  readonly outside?: string;
   readonly requests: { readonly handover?: string; readonly promote?: string };
 }
 

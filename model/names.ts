@@ -27,6 +27,9 @@ export const ANNOTATION = {
   recoveryWait: `${PREFIX}recovery-wait`,
   priority: `${PREFIX}priority`,
   networkPolicy: `${PREFIX}network-policy`,
+  disruptionBudget: `${PREFIX}disruption-budget`,
+  spread: `${PREFIX}spread`,
+  expose: `${PREFIX}expose`,
 } as const;
 
 /** Annotations that a person writes on the master Service to ask for an act; the handlers check, act and remove them. */
@@ -49,6 +52,8 @@ export const MARK = {
   timelines: `${PREFIX}timelines`,
   /** On the master Service: why the group is halted, absent when it is not. */
   halted: `${PREFIX}halted`,
+  /** On the master Service: the type that we gave it (`expose`), so that one that a person chose is never taken back. */
+  exposed: `${PREFIX}exposed`,
   /** On a Service that was taken over (`master-service`): the selector that it had, as JSON. */
   originalSelector: `${PREFIX}original-selector`,
   /** On a Service that was taken over: "true" where it had publishNotReadyAddresses already. */
@@ -148,6 +153,11 @@ export const secretName = (cluster: string): string => `${cluster}-redis-ha`;
 
 /** `<cluster>-redis-ha`: who may connect to the group's pods, where that was asked for. */
 export const networkPolicyName = (cluster: string): string => `${cluster}-redis-ha`;
+
+/** `<cluster>-redis-ha`: how many of the redis pods may be evicted at a time. */
+export const budgetName = (cluster: string): string => `${cluster}-redis-ha`;
+/** `<cluster>-redis-ha-sentinel`: the same for the pods of a sentinel workload (role sentinel). */
+export const sentinelBudgetName = (cluster: string): string => `${cluster}-redis-ha-sentinel`;
 
 /** What Sentinel calls the group. Unique in a Kubernetes cluster, so that two groups can never take each other for one (facts: address reuse). */
 export const masterName = (namespace: string, cluster: string): string => `${namespace}.${cluster}`;

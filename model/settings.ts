@@ -2,9 +2,11 @@
 import {
   type AnnotationRow,
   type Auth,
+  DISRUPTION_BUDGET_DEFAULT,
   DOWN_AFTER_DEFAULT_MS,
   FAILOVER_TIMEOUT_DEFAULT_MS,
-  MAX_LAG_DEFAULT_S,
+  MAX_LAG_CEILING_S,
+  MAX_LAG_FLOOR_S,
   MAX_LAG_REPLICATED_S,
   MIN_REPLICAS_REPLICATED,
   RECOVERY_WAIT_DEFAULT_MS,
@@ -38,6 +40,12 @@ export interface GroupSettings {
   readonly recoveryWaitMs: number;
   readonly priority?: number;
   readonly networkPolicy: "none" | "namespace" | "labelled";
+  /** so many redis pods may be evicted at a time; none: no PodDisruptionBudget of ours */
+  readonly disruptionBudget: number | "none";
+  /** over nodes and zones; where the pod itself says it, that holds */
+  readonly spread: "prefer" | "require" | "none";
+  /** absent: the master Service has the type that it was given */
+  readonly expose?: "NodePort" | "LoadBalancer";
 }
 
 export interface ParsedSettings {
@@ -77,16 +85,18 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
   const role = read(TABLE.role) ?? "auto";
   const sentinel = read(TABLE.sentinel) ?? (role === "auto" ? "sidecar" : "none");
   const replicated = read(TABLE.durability) === "replicated";
+  const expose = read(TABLE.expose);
+  const downAfterMs = read(TABLE.downAfter) ?? DOWN_AFTER_DEFAULT_MS;
   const settings: GroupSettings = {
     cluster: read(TABLE.cluster) ?? "",
     role,
     sentinel: role === "sentinel" ? "none" : sentinel,
     ...optional("quorum", read(TABLE.quorum)),
-    downAfterMs: read(TABLE.downAfter) ?? DOWN_AFTER_DEFAULT_MS,
+    downAfterMs,
     failoverTimeoutMs: read(TABLE.failoverTimeout) ?? FAILOVER_TIMEOUT_DEFAULT_MS,
     ...optional("parallelSyncs", read(TABLE.parallelSyncs)),
     ...optional("minReplicasToWrite", read(TABLE.minReplicasToWrite) ?? (replicated ? MIN_REPLICAS_REPLICATED : undefined)),
-    minReplicasMaxLagS: read(TABLE.minReplicasMaxLag) ?? (replicated ? MAX_LAG_REPLICATED_S : MAX_LAG_DEFAULT_S),
+    minReplicasMaxLagS: read(TABLE.minReplicasMaxLag) ?? (replicated ? MAX_LAG_REPLICATED_S : maxLagDefaultS(downAfterMs)),
     ...optional("container", read(TABLE.container)),
     port: read(TABLE.port) ?? REDIS_PORT,
     auth: read<Auth>(TABLE.auth) ?? { kind: "generated" },
@@ -96,9 +106,24 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
     recoveryWaitMs: read(TABLE.recoveryWait) ?? RECOVERY_WAIT_DEFAULT_MS,
     ...optional("priority", read(TABLE.priority)),
     networkPolicy: read(TABLE.networkPolicy) ?? "none",
+    disruptionBudget: read<number | "none">(TABLE.disruptionBudget) ?? DISRUPTION_BUDGET_DEFAULT,
+    spread: read(TABLE.spread) ?? "prefer",
+    ...optional("expose", expose === "none" ? undefined : expose),
   };
   checkTogether(settings, given, errors, warnings);
+  checkExposed(settings, errors);
   return { settings, errors, warnings };
+}
+
+/** What a master that is cut off takes beyond its lag, ms: its replicas report once a second, and it counts them once a second. */
+const COUNTED_LATE_MS = 2000;
+
+/**
+ * The default of min-replicas-max-lag, seconds (ADR 0036): with it a master that was cut off has stopped before down-after is over, when the sentinels beyond the
+ * cut may make another one. Never so short that a late report refuses healthy writes, never longer than Redis' own.
+ */
+export function maxLagDefaultS(downAfterMs: number): number {
+  return Math.min(MAX_LAG_CEILING_S, Math.max(MAX_LAG_FLOOR_S, Math.floor((downAfterMs - COUNTED_LATE_MS) / 1000)));
 }
 
 /** What no single row can see. */
@@ -132,6 +157,24 @@ function checkTogether(settings: GroupSettings, given: ReadonlyMap<string, strin
   if (!replicated && settings.minReplicasMaxLagS < 2 && settings.minReplicasToWrite !== 0) {
     warnings.push(`${ANNOTATION.minReplicasMaxLag}: replicas report once a second; under 2s writes can be refused for no reason`);
   }
+}
+
+/** What would open a group to everybody, or only look as if it did. */
+function checkExposed({ expose, auth, masterService, networkPolicy }: GroupSettings, errors: string[]): void {
+  if (expose === undefined) return;
+  const what = `${ANNOTATION.expose}: ${quote(expose)}`;
+  if (masterService !== undefined)
+    errors.push(
+      `${what} does not go with ${ANNOTATION.masterService}: that Service is yours, and keeps the type that you give it; remove one of the two`,
+    );
+  if (auth.kind === "none")
+    errors.push(
+      `${what} does not go with ${ANNOTATION.auth}: none: everybody who reaches a node would have the data; use generated, or secret:NAME/KEY`,
+    );
+  if (networkPolicy !== "none")
+    errors.push(
+      `${what} does not go with ${ANNOTATION.networkPolicy}: ${networkPolicy}: that lets nobody in from outside; use none, and a NetworkPolicy of your own`,
+    );
 }
 
 /** The person's annotations, with the two labels that stand for annotations. */

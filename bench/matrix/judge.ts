@@ -1,4 +1,6 @@
 /** Which of the three invariants held in one run. Pure. */
+import { DOWN_AFTER_DEFAULT_MS } from "../../model/annotation-table.ts";
+import { maxLagDefaultS } from "../../model/settings.ts";
 import type { Allowed } from "./fault.ts";
 
 /** What a run measured. */
@@ -24,8 +26,10 @@ export interface Verdict {
   readonly allowedLoss: number;
 }
 
-/** The default of min-replicas-max-lag is 10 s; redis looks once a second, and so does the replica's acknowledgement. */
-export const FENCE_MS = 12_000;
+/** What may pass between a cut and the moment when the master counts no replica any more: both look once a second, ms. */
+const COUNTED_LATE_MS = 2000;
+/** So long a master that is cut off takes writes, by the default of min-replicas-max-lag, ms. */
+export const FENCE_MS = maxLagDefaultS(DOWN_AFTER_DEFAULT_MS) * 1000 + COUNTED_LATE_MS;
 /** What a dying master may have acknowledged and not sent: replies and the replicas' stream leave in the same pass of its loop, so this is ample, ms. */
 export const DEATH_MS = 50;
 export const CONVERGED_MS = 60_000;

@@ -1,10 +1,13 @@
 /**
  * npm run matrix -- [--only kill9,oom,…] [--runs 1] [--image redis:7|redis:8|valkey:8|valkey:9] [--json FILE] [--append] [--cluster matrix] [--keep]
  * Every fault on the real cluster, each followed by the question whether the three invariants held. `--list` names them, `--explain` tells the whole story of each run.
+ * `--within SECONDS`: no run begins later than that.
+ * `--logs DIR`: what all pods said during each run, in the order of time.
  * `--table FILE`: no run; the table of the results in --json, written between the markers of FILE.
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { down, up } from "../../test/cluster/cluster.ts";
 import { fullName } from "../../test/cluster/images/catalog.ts";
@@ -35,6 +38,8 @@ const { values } = parseArgs({
     cluster: { type: "string", default: "matrix" },
     keep: { type: "boolean", default: false },
     explain: { type: "boolean", default: false },
+    logs: { type: "string" },
+    within: { type: "string", default: "Infinity" },
   },
 });
 
@@ -53,6 +58,7 @@ if (values.table !== undefined) {
   process.exit();
 }
 
+const enough = performance.now() + Number(values.within) * 1000;
 let stopping = false;
 const stop = (signal: NodeJS.Signals): void => {
   if (stopping) process.exit(130);
@@ -68,7 +74,8 @@ let group: { ours: Ours; smallDisk: boolean; clients: Map<string, ClientPod> } |
 try {
   for (const name of names) {
     const fault = FAULTS[name];
-    for (let run = 0; fault !== undefined && run < Number(values.runs) && !stopping; run += 1) await attempt(name, fault, run);
+    for (let run = 0; fault !== undefined && run < Number(values.runs) && !stopping && performance.now() < enough; run += 1)
+      await attempt(name, fault, run);
   }
 } finally {
   await site.close();
@@ -84,7 +91,7 @@ async function attempt(name: string, fault: MatrixFault, run: number): Promise<v
     const { ours, clients } = await groupFor(fault);
     const { node } = await ours.master();
     const client = fault.clientWithMaster === true ? await clientOn(ours, clients, node) : ours.group.client;
-    const sample = await runFault({ ours, client, name, fault, run });
+    const sample = await runFault({ ours, client, name, fault, run, logs: logsOf(name) });
     results.samples.push(sample);
     say(text(sample));
     const broken = !(sample.inv1 && sample.inv2 && sample.inv3);
@@ -97,6 +104,12 @@ async function attempt(name: string, fault: MatrixFault, run: number): Promise<v
     group = undefined;
   }
   save();
+}
+
+function logsOf(name: string): string | undefined {
+  if (values.logs === undefined) return undefined;
+  mkdirSync(values.logs, { recursive: true });
+  return join(values.logs, `${name}-${new Date().toISOString().replace(/[:.]/g, "")}.log`);
 }
 
 /** The group, whole; a new one where there is none, or where the fault needs another kind. */

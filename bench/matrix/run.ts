@@ -1,16 +1,21 @@
 /** One run of one fault of the matrix. */
+import { loadavg } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Timeline } from "../../handlers/act/timeline.ts";
+import { SYSTEM } from "../../test/e2e/lib/bed.ts";
 import type { ClientPod } from "../../test/e2e/lib/client-pod.ts";
 import { messageOf, waitUntil } from "../../test/e2e/lib/wait.ts";
 import { EXPECTED, type Ours } from "../failover/ours.ts";
 import { stepsSince } from "../failover/run.ts";
 import type { MatrixFault } from "./fault.ts";
 import { CONVERGED_MS, judge, type Verdict } from "./judge.ts";
+import { Logs } from "./logs.ts";
 import { type Seen, Witness } from "./witness.ts";
 
 export interface MatrixSample extends Verdict, Seen {
   readonly fault: string;
+  /** of the machine in the last minute, before the fault */
+  readonly load: number;
   readonly gapMs: number;
   readonly gapFromMs: number;
   readonly stallMs: number;
@@ -34,6 +39,8 @@ export interface RunOptions {
   readonly name: string;
   readonly fault: MatrixFault;
   readonly run: number;
+  /** a file for the logs of all pods during the run */
+  readonly logs?: string | undefined;
 }
 
 /** Eight writers with a short pause: a client's usual pace, and the processors stay free for what is measured. */
@@ -43,7 +50,7 @@ const WHOLE_MS = 120_000;
 const LATER_MS = 120_000;
 
 /** The group must be whole before; throws when it can't even begin, or the fault could not be made. */
-export async function runFault({ ours, client, name, fault, run }: RunOptions): Promise<MatrixSample> {
+export async function runFault({ ours, client, name, fault, run, logs: path }: RunOptions): Promise<MatrixSample> {
   const where = await ours.group.throughService();
   await client.command(where, "FLUSHALL", "ASYNC");
   await client.startWriters(where, WRITERS);
@@ -53,7 +60,9 @@ export async function runFault({ ours, client, name, fault, run }: RunOptions): 
   const node = before.pod.spec?.nodeName ?? "";
   const notes: string[] = [];
   const scene = { ours, client, pod: before.name, node, ip: before.ip, run, note: (text: string) => notes.push(text) };
+  const [load = 0] = loadavg();
   const witness = new Witness(ours);
+  const logs = new Logs(ours.cluster, [ours.namespace, SYSTEM]);
   // The probers need a moment to look at every pod.
   await sleep(1500);
   await client.window(true);
@@ -72,13 +81,27 @@ export async function runFault({ ours, client, name, fault, run }: RunOptions): 
     const { gapMs, stallMs, errors, firstErrors, gapStartedAt } = window;
     const verdict = judge({ acked, lost, rate, convergedMs, ...seen }, fault.allowed);
     const gapFromMs = Date.parse(gapStartedAt) - faultAt;
-    const result = { fault: name, gapMs, gapFromMs, stallMs, errors, firstErrors, acked, lost, convergedMs, missing, notes };
+    const result = {
+      fault: name,
+      load,
+      gapMs,
+      gapFromMs,
+      stallMs,
+      errors,
+      firstErrors,
+      acked,
+      lost,
+      convergedMs,
+      missing,
+      notes,
+    };
     // Both handlers may have been killed in this run; then there is no story to be had.
     const timeline = await ours.steps(new Date(faultAt).toISOString()).catch(() => undefined);
     const steps = stepsSince(faultAt, timeline);
     return { ...verdict, ...seen, ...result, steps, from: before.name, to: (await ours.group.master()).name };
   } finally {
     if (seen === undefined) await witness.stop();
+    logs.end(path);
   }
 }
 

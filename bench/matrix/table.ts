@@ -45,9 +45,15 @@ export function matrix(results: MatrixResults, faults: Readonly<Record<string, M
   const about = Object.entries(results.about).map(([key, value]) => `${key} ${value}`);
   const failed = results.failures.map(({ fault, error }) => `- ${fault}: ${error}`);
   const table = [line(HEAD), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
-  const parts = [`${about.join(", ")}.`, table];
+  const parts = [`${[...about, loadOf(results.samples)].join(", ")}.`, table];
   if (failed.length > 0) parts.push(`Runs that did not come to their end:\n\n${failed.join("\n")}`);
   return `${parts.join("\n\n")}\n`;
+}
+
+/** What else the machine did: the load of the minute before each fault. */
+function loadOf(samples: readonly MatrixSample[]): string {
+  const loads = samples.map(({ load }) => load);
+  return `load before the faults p50 ${quantile(loads, 0.5).toFixed(1)}, highest ${Math.max(...loads).toFixed(1)}`;
 }
 
 function cells(samples: readonly MatrixSample[]): string[] {

@@ -2,6 +2,7 @@
 import { EXIT } from "../exit.ts";
 import type { Paper } from "../paper.ts";
 import { certificates, clocks, dns, installed, permissions, versions } from "./checks.ts";
+import { exposure } from "./exposure-check.ts";
 import { bySeverity, type Check, type Facts, type Finding } from "./findings.ts";
 import { annotations, injection, networks, risks, selectors, states } from "./group-checks.ts";
 
@@ -17,6 +18,7 @@ const CHECKS: readonly Check[] = [
   injection,
   networks,
   selectors,
+  exposure,
   risks,
 ];
 

@@ -1,7 +1,8 @@
 /** What doctor says: what is wrong, with which object, and the command that mends it. */
+import type { Labels, Selector } from "../../kube/selector.ts";
 import type { CoreEvent, Deployment, MutatingWebhookConfiguration, Pod, Service } from "../../kube/types.ts";
 import type { GroupStatus } from "../status/status.ts";
-import type { Labels, NetworkPolicy } from "./network.ts";
+import type { NetworkPolicy } from "./network.ts";
 
 /** broken: it does not work, or data is at risk now. warning: it will hurt some day. hint: good to know. */
 export type Level = "broken" | "warning" | "hint";
@@ -26,6 +27,13 @@ export interface NodeLease {
   readonly renewTime: string;
 }
 
+/** A PodDisruptionBudget. */
+export interface BudgetSeen {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Selector | undefined;
+}
+
 /** Everything that doctor looked at. A part that could not be read is undefined, and `unread` says why. */
 export interface Facts {
   readonly version: string;
@@ -47,7 +55,7 @@ export interface Facts {
   /** of the namespaces that were looked at */
   readonly pods: readonly Pod[];
   readonly services: readonly Service[];
-  readonly budgets: readonly { readonly namespace: string; readonly matchLabels: Labels }[] | undefined;
+  readonly budgets: readonly BudgetSeen[] | undefined;
   readonly events: readonly CoreEvent[];
   readonly groups: readonly GroupStatus[];
   /** ready addresses behind the cluster's DNS Service; undefined: there is none of that name */

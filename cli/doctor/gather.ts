@@ -1,6 +1,7 @@
 /** Reads what doctor looks at, all at once. A part that this person may not read is left out and named. */
 import { isNotFound } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
+import type { Labels } from "../../kube/selector.ts";
 import type {
   CoreEvent,
   Deployment,
@@ -8,6 +9,7 @@ import type {
   Lease,
   MutatingWebhookConfiguration,
   Pod,
+  PodDisruptionBudget,
   Service,
 } from "../../kube/types.ts";
 import { ANNOTATION, LABEL, SERVER_LABELS, WEBHOOK_CONFIGURATION } from "../../model/names.ts";
@@ -17,12 +19,7 @@ import { readStatus } from "../status/read.ts";
 import type { Target } from "../target.ts";
 import { VERSION } from "../version.ts";
 import type { Facts, RightSeen } from "./findings.ts";
-import type { Labels, NetworkPolicy } from "./network.ts";
-
-interface Budget {
-  metadata?: { namespace?: string };
-  spec?: { selector?: { matchLabels?: Labels } };
-}
+import type { NetworkPolicy } from "./network.ts";
 
 /** What the handlers do all the time; a missing one shows here before it shows in a failover. */
 const RIGHTS: readonly (readonly [verb: string, group: string, resource: string, subresource?: string])[] = [
@@ -38,6 +35,8 @@ const RIGHTS: readonly (readonly [verb: string, group: string, resource: string,
   ["get", "", "secrets"],
   ["create", "", "secrets"],
   ["create", "", "events"],
+  ["watch", "policy", "poddisruptionbudgets"],
+  ["create", "policy", "poddisruptionbudgets"],
 ];
 
 export async function gather(target: Target): Promise<Facts> {
@@ -83,7 +82,7 @@ export async function gather(target: Target): Promise<Facts> {
     try_("the system namespace", kube.get<{ metadata?: { labels?: Labels } }>(`/api/v1/namespaces/${system}`)),
     items<NetworkPolicy>("NetworkPolicies", collection("networking.k8s.io/v1", namespace, "networkpolicies")),
     items<Service>("Services", PATH.services(namespace), { labelSelector: LABEL.cluster }),
-    items<Budget>("PodDisruptionBudgets", collection("policy/v1", namespace, "poddisruptionbudgets")),
+    items<PodDisruptionBudget>("PodDisruptionBudgets", PATH.podDisruptionBudgets(namespace)),
     items<CoreEvent>("Events", PATH.events(namespace), { fieldSelector: `reason=${REASON.SelectorRepaired}` }),
     items<Lease>("the nodes' leases", PATH.leases("kube-node-lease")),
     items<EndpointSlice>("the DNS Service", PATH.endpointSlices("kube-system"), { labelSelector: "k8s-app=kube-dns" }),
@@ -112,7 +111,8 @@ export async function gather(target: Target): Promise<Facts> {
     services: services ?? [],
     budgets: budgets?.map(({ metadata, spec }) => ({
       namespace: metadata?.namespace ?? "",
-      matchLabels: spec?.selector?.matchLabels ?? {},
+      name: metadata?.name ?? "?",
+      selector: spec?.selector,
     })),
     events: events ?? [],
     groups: groups ?? [],

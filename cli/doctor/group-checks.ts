@@ -1,12 +1,13 @@
 /** Doctor's checks of the groups: facts in, findings out. Pure. */
 import { podFact } from "../../handlers/watch/pod-fact.ts";
 import { findUninjected } from "../../handlers/watch/uninjected.ts";
+import { selects } from "../../kube/selector.ts";
 import type { Pod } from "../../kube/types.ts";
 import type { PodFact } from "../../model/facts.ts";
 import { ANNOTATION, LABEL, SENTINEL_PORT, SERVER_LABELS } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { Check, Facts, Finding, Level } from "./findings.ts";
-import { blocking, blockingEgress, type End, selects } from "./network.ts";
+import { blocking, blockingEgress, type End } from "./network.ts";
 
 interface GroupPods {
   readonly name: string;
@@ -261,22 +262,32 @@ function settings({ name, redis }: GroupPods): Finding[] {
 }
 
 function disruption({ name, namespace, redis }: GroupPods, { budgets }: Facts): Finding[] {
-  if (budgets === undefined || redis.length < 2) return [];
-  const covered = budgets.some(
-    (budget) =>
-      budget.namespace === namespace &&
-      redis.some(({ pod }) => selects({ matchLabels: budget.matchLabels }, pod.metadata?.labels ?? {})),
-  );
-  return covered
-    ? []
-    : [
-        finding(
-          "hint",
-          "disruption",
-          `${name} has no PodDisruptionBudget: two drains at once may take two of its pods`,
-          `kubectl -n ${namespace} create poddisruptionbudget NAME --selector=${LABEL.cluster}=${name.split("/")[1]} --max-unavailable=1`,
-        ),
-      ];
+  if (budgets === undefined) return [];
+  const over = (pod: Pod): string[] =>
+    budgets
+      .filter(
+        (one) => one.namespace === namespace && one.selector !== undefined && selects(one.selector, pod.metadata?.labels ?? {}),
+      )
+      .map((one) => one.name);
+  const twice = redis.map(({ pod }) => over(pod)).find((names) => names.length > 1);
+  if (twice !== undefined)
+    return [
+      finding(
+        "broken",
+        "disruption",
+        `${name}: the PodDisruptionBudgets ${twice.join(" and ")} select the same pods: Kubernetes refuses every eviction, so no drain ends`,
+        `kubectl -n ${namespace} delete poddisruptionbudget NAME   (all but one; redis-ha takes back its own)`,
+      ),
+    ];
+  if (redis.length < 2 || redis.some(({ pod }) => over(pod).length > 0)) return [];
+  return [
+    finding(
+      "hint",
+      "disruption",
+      `${name} has no PodDisruptionBudget: two drains at once may take two of its pods`,
+      `kubectl annotate deployment NAME ${ANNOTATION.disruptionBudget}-   (the default makes one), or make your own`,
+    ),
+  ];
 }
 
 const finding = (level: Level, check: string, message: string, mend: string): Finding => ({ level, check, message, mend });

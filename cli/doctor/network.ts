@@ -1,17 +1,6 @@
 /** Whether NetworkPolicies let one pod reach a port of another: the rules of networking.k8s.io/v1, for pod and namespace selectors. Pure. */
 
-export type Labels = Readonly<Record<string, string>>;
-
-interface Expression {
-  readonly key: string;
-  readonly operator: string;
-  readonly values?: readonly string[];
-}
-
-export interface Selector {
-  readonly matchLabels?: Labels;
-  readonly matchExpressions?: readonly Expression[];
-}
+import { type Labels, type Selector, selects } from "../../kube/selector.ts";
 
 interface Peer {
   readonly podSelector?: Selector;
@@ -46,18 +35,6 @@ export interface End {
   readonly namespace: string;
   readonly namespaceLabels: Labels;
   readonly labels: Labels;
-}
-
-/** An empty selector selects everything. */
-export function selects(selector: Selector | undefined, labels: Labels): boolean {
-  if (Object.entries(selector?.matchLabels ?? {}).some(([key, value]) => labels[key] !== value)) return false;
-  return (selector?.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const value = labels[key];
-    if (operator === "Exists") return value !== undefined;
-    if (operator === "DoesNotExist") return value === undefined;
-    if (operator === "In") return value !== undefined && values.includes(value);
-    return value === undefined || !values.includes(value);
-  });
 }
 
 /** @returns the policies that keep `from` away from `port` of `to` on the side of `to`; empty when it may connect */

@@ -14,6 +14,7 @@ export type Part =
   | "probes"
   | "preStop"
   | "gate"
+  | "spread"
   | "pull secrets"
   | "other";
 
@@ -29,6 +30,7 @@ export const WHY: Readonly<Record<Part, string>> = {
   probes: "only where you set none: whether the port can be opened. They never ask for data, so a loading server is not killed",
   preStop: "holds the process until its role has moved, so that a deleted master loses no write",
   gate: `readiness gate ${IN_SYNC_GATE}: rollouts, drains and budgets wait until the data is there`,
+  spread: "only where you said nothing of it: the group's pods on different nodes and zones, as far as there are some",
   "pull secrets": "with them the boot image is pulled (a setting of the installation)",
   other: "other changes",
 };
@@ -48,6 +50,7 @@ const BY_PATH: readonly (readonly [RegExp, Part])[] = [
   [/\/(startup|readiness|liveness)Probe/, "probes"],
   [/\/lifecycle/, "preStop"],
   [/^\/spec\/readinessGates/, "gate"],
+  [/^\/spec\/(topologySpreadConstraints|affinity)/, "spread"],
   [/^\/spec\/imagePullSecrets/, "pull secrets"],
 ];
 

@@ -6,6 +6,7 @@ import { IN_SYNC_GATE, INJECTED, LABEL, PREFIX } from "../../model/names.ts";
 import { parseSettings } from "../../model/settings.ts";
 import { COMMAND_GIVEN } from "../../webhook/inject/env.ts";
 import { type Operation, type Path, pointer } from "../../webhook/inject/patch.ts";
+import { isOurSpread } from "../../webhook/inject/spread.ts";
 import {
   asArray,
   asObject,
@@ -54,6 +55,10 @@ export function uninject(pod: JsonObject, options: UninjectOptions = {}): Uninje
   work.items(pod, ["spec", "volumes"], (item) => VOLUMES.includes(field(item, "name")));
   work.items(pod, ["spec", "initContainers"], (item) => CONTAINERS.includes(field(item, "name")));
   work.items(pod, ["spec", "readinessGates"], (item) => field(item, "conditionType") === IN_SYNC_GATE);
+  if (isOurSpread(pod)) {
+    work.remove(["spec", "topologySpreadConstraints"]);
+    work.keys(pod, ["spec", "affinity"], (key) => key === "podAntiAffinity");
+  }
   for (const { object, index } of objects(at(pod, "spec", "containers"))) container(work, object, index, settings.port);
   return work;
 }

@@ -26,6 +26,7 @@ export function fromHandlers(view: GroupView): GroupStatus | undefined {
     masterSince: service?.record?.since,
     masterReason: service?.record?.reason,
     service: service?.name ?? "",
+    outside: service?.outside,
     leadsTo: facts.members.filter(({ pod }) => pod.instance === instance && !pod.orphan).map(({ pod }) => pod.name),
     requests: Object.entries(service?.requests ?? {}).map(([key, value]) => `${key}=${value}`),
     pods: facts.members.map((member) => podStatus(member, facts, master?.redis, master?.member)),

@@ -49,6 +49,7 @@ export function fromKubernetes(objects: Objects, group: GroupName, problem: stri
     masterSince: service?.record?.since,
     masterReason: service?.record?.reason,
     service: service?.name ?? "",
+    outside: service?.outside,
     leadsTo: names,
     requests: Object.entries(service?.requests ?? {}).map(([key, value]) => `${key}=${value}`),
     pods: pods.map((pod) => podStatus(pod, names)),

@@ -56,6 +56,7 @@ function masterLines(group: GroupStatus, now: number): string[] {
   return [
     `  master   ${group.master ?? "nobody"}${group.master === undefined ? "" : since}`,
     `  Service  ${group.service === "" ? "none yet" : `${group.service} → ${leads}`}`,
+    ...(group.outside === undefined ? [] : [`  outside  ${group.outside}`]),
     ...(group.requests.length === 0 ? [] : [`  asked    ${group.requests.join(", ")}`]),
   ];
 }

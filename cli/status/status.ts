@@ -50,6 +50,8 @@ export interface GroupStatus {
   readonly masterSince: string | undefined;
   readonly masterReason: string | undefined;
   readonly service: string;
+  /** where clients outside of the cluster connect; undefined: they cannot */
+  readonly outside: string | undefined;
   /** the pods that the master Service's selector names */
   readonly leadsTo: readonly string[];
   /** requests of a person that wait on the Service, as `handover=any` */

@@ -9,6 +9,7 @@ import type { NetworkPolicy } from "../../kube/types.ts";
 import type { GroupId, ServiceFact } from "../../model/facts.ts";
 import { LABEL, MANAGED_BY, networkPolicyName, SENTINEL_PORT } from "../../model/names.ts";
 import type { GroupSettings } from "../../model/settings.ts";
+import { same } from "./same.ts";
 
 const LAST_PORT = 65_535;
 
@@ -92,15 +93,4 @@ export async function applyNetworkPolicy(
   if (present.metadata?.labels?.[LABEL.managedBy] !== MANAGED_BY || same(present.spec, spec)) return false;
   await kube.mergePatch(path, { metadata: { resourceVersion: present.metadata.resourceVersion }, spec });
   return true;
-}
-
-/** Whatever the order of keys in which the API server gives it back. */
-const same = (one: unknown, other: unknown): boolean => canonical(one) === canonical(other);
-
-function canonical(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) =>
-    typeof part === "object" && part !== null && !Array.isArray(part)
-      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : part,
-  );
 }

@@ -6,6 +6,8 @@ import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
 import { applyNetworkPolicy } from "../act/network-policy.ts";
 import { createServices } from "../act/objects.ts";
+import { GroupBudgets } from "./budgets.ts";
+import { GroupExposure } from "./exposure.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
 import type { GroupVoice } from "./voice.ts";
@@ -22,6 +24,8 @@ export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
+  readonly #budgets: GroupBudgets;
+  readonly #exposure: GroupExposure;
   /** a Service that was taken over and not told of yet */
   #takenOver: string | undefined;
   /** what was asked of the API server last */
@@ -31,6 +35,8 @@ export class GroupObjects {
     this.#options = options;
     this.#voice = voice;
     this.#secret = new GroupSecret(options, voice);
+    this.#budgets = new GroupBudgets(options, voice);
+    this.#exposure = new GroupExposure(options, voice);
   }
 
   get password(): string | undefined {
@@ -44,7 +50,9 @@ export class GroupObjects {
 
   /** Nobody of the group is left, and it may be on its way out with its whole namespace: the Secret is read again when somebody comes. */
   doubt(): void {
+    const { source } = this.#options;
     this.#secret.doubt();
+    this.#budgets.keep(source.settings(), source.masterService(source.masterServiceName()));
   }
 
   /**
@@ -63,6 +71,9 @@ export class GroupObjects {
         if (created.length > 0) this.#voice.say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
         this.#takenOver = takenOver ?? this.#takenOver;
         this.#tellTakenOver();
+        const service = source.masterService(source.masterServiceName());
+        this.#budgets.keep(settings, service);
+        this.#exposure.keep(settings, service);
       }
       const heirs = going && (before?.outsiders.length ?? 0) > 0;
       if (source.leading() && (heirs || !going)) this.#networkPolicy(heirs ? openForHeirs(settings) : settings);

@@ -10,6 +10,7 @@ import type { Metrics } from "../../report/metrics.ts";
 import type { Reporter } from "../../report/report.ts";
 import type { Endpoints } from "../act/context.ts";
 import type { OutsiderPod } from "../observe/group-links.ts";
+import type { BudgetFacts } from "../policies/disruption-budget.ts";
 
 /** What the group's loop asks of the watches. */
 export interface GroupSource {
@@ -22,6 +23,8 @@ export interface GroupSource {
   settings(): GroupSettings;
   leading(): boolean;
   readonly endpoints: Endpoints;
+  /** what there is of PodDisruptionBudgets; empty while nobody has told of them */
+  budgets(): BudgetFacts[];
   /** in how many ms kube-proxy takes up a change of endpoints at once; 0: now */
   proxiesFreeInMs(): number;
   /** objects that get the group's Events besides the master Service */

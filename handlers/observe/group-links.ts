@@ -2,7 +2,7 @@
 import type { Address, MemberFact, OutsiderFact, PodFact, RedisFact, RedisUp, SentinelFact } from "../../model/facts.ts";
 import { BOOT_REPORT_PARAMETER, SENTINEL_PORT } from "../../model/names.ts";
 import { Link, LinkError } from "./link.ts";
-import { flatFields, redisFact, sentinelFact } from "./replies.ts";
+import { flatFields, redisFact, SAVING, sentinelFact } from "./replies.ts";
 import { listen, type SentinelEvent } from "./sentinel-events.ts";
 
 interface Member {
@@ -26,7 +26,7 @@ interface Outsider {
 
 /** A redis whose pod object is gone is watched on for so long, ms: a forced deletion leaves it running for a while. */
 const ORPHAN_MS = 60_000;
-const CONFIG_NAMES = [BOOT_REPORT_PARAMETER, "min-replicas-to-write", "min-replicas-max-lag"];
+const CONFIG_NAMES = [BOOT_REPORT_PARAMETER, "min-replicas-to-write", "min-replicas-max-lag", ...SAVING];
 
 export class GroupLinks {
   readonly #members = new Map<string, Member>();

@@ -2,6 +2,9 @@
 import { parseBootReport } from "../../model/boot-report.ts";
 import type { Address, Monitored, PeerSeen, RedisUp, ReplicaSeen, SentinelUp } from "../../model/facts.ts";
 
+/** Parameters (CONFIG GET) that decide whether a server which can't save refuses writes. */
+export const SAVING: readonly string[] = ["save", "stop-writes-on-bgsave-error"];
+
 /** `key:value` lines of INFO. */
 export function infoFields(reply: unknown): Map<string, string> {
   const fields = new Map<string, string>();
@@ -49,6 +52,16 @@ function keysOf(fields: ReadonlyMap<string, string>): number {
   return keys;
 }
 
+/**
+ * The server refuses writes with MISCONF: a snapshot failed, it has save points and stops for that, or its append-only file could not be written
+ * (server.c, writeCommandsDeniedByDiskError).
+ */
+function cannotSave(info: ReadonlyMap<string, string>, config: ReadonlyMap<string, string>): boolean {
+  const stopsForSnapshots = config.get("stop-writes-on-bgsave-error") === "yes" && (config.get("save") ?? "") !== "";
+  const snapshot = stopsForSnapshots && info.get("rdb_last_bgsave_status") === "err";
+  return snapshot || (info.get("aof_enabled") === "1" && info.get("aof_last_write_status") === "err");
+}
+
 /** Seconds as ms. -1: the link was never up since this process started, which is longer than anything. */
 function downFor(seconds: string | undefined): number {
   const value = number(seconds);
@@ -62,7 +75,8 @@ export function redisFact(info: unknown, config: unknown): RedisUp | undefined {
   if (role === undefined) return undefined;
   const parameters = flatFields(config);
   const report = parseBootReport(parameters.get("syslog-ident") ?? "");
-  parameters.delete("syslog-ident");
+  const unsaved = cannotSave(fields, parameters);
+  for (const name of ["syslog-ident", ...SAVING]) parameters.delete(name);
   const isMaster = role === "master";
   const host = fields.get("master_host");
   const linkUp = fields.get("master_link_status") === "up";
@@ -73,6 +87,7 @@ export function redisFact(info: unknown, config: unknown): RedisUp | undefined {
     linkUp,
     syncing: fields.get("master_sync_in_progress") === "1",
     loading: fields.get("loading") === "1" || fields.get("async_loading") === "1",
+    cannotSave: unsaved,
     offset: isMaster ? number(fields.get("master_repl_offset")) : number(fields.get("slave_repl_offset")),
     replid: fields.get("master_replid") ?? "",
     replid2: fields.get("master_replid2") ?? "",

@@ -10,6 +10,7 @@ import { CLAIMED } from "./route.ts";
 import { fitForFailover, rank } from "./successor.ts";
 import {
   addressOf,
+  electors,
   highestEpoch,
   majority,
   monitoring,
@@ -28,7 +29,8 @@ export const failover: Policy = (context): Step => {
   if (truth.kind !== "named") return NOTHING;
   const record = facts.masterService?.record;
   if (record === undefined || record.reason === CLAIMED) return NOTHING;
-  if (monitoring(facts).length === 0) return NOTHING;
+  const watching = electors(facts, truth.address);
+  if (watching.length === 0) return NOTHING;
 
   const replid = memory.master?.replid ?? record.replid ?? "";
   const begun = begunPromotions(facts, replid);
@@ -39,7 +41,6 @@ export const failover: Policy = (context): Step => {
   if (why === undefined) return unproven(context, truth.member, truth.address.ip);
   if (!facts.leading) return { actions: [], state: "masterless" };
   if (candidates.length === 0) return NOTHING; // `recover` decides
-  const watching = monitoring(facts);
   if (watching.length < majority(facts)) return tooFewVoters(why, watching.length, majority(facts));
   if (sentinelElecting(facts)) return watch("a sentinel is electing; watching");
   if (facts.at < memory.promoteNotBefore) {

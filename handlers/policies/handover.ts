@@ -6,6 +6,7 @@ import { proxiesAreReady } from "./proxies.ts";
 import { handoverCandidates, rank } from "./successor.ts";
 import {
   addressOf,
+  electors,
   highestEpoch,
   type MonitoringMember,
   majority,
@@ -35,6 +36,7 @@ function cause(context: Context): string | undefined {
   if (pod.orphan) return `pod ${pod.name} was deleted by force while its redis still runs`;
   if (pod.terminating) return `pod ${pod.name} is being deleted`;
   if (request(context) !== undefined) return "a person asked for it";
+  if (truth.redis.cannotSave) return `${pod.name} can't save to its disk and refuses writes`;
   if (pod.nodeGoing) return `node ${pod.node ?? "?"} is cordoned`;
   return undefined;
 }
@@ -96,22 +98,22 @@ export const handover: Policy = (context): Step => {
   if (facts.at < memory.handoverNotBefore) return { actions: [], state: "handover" };
   const all = handoverCandidates(facts, truth.address);
   const candidates = truth.member.pod.terminating || truth.member.pod.orphan ? all : askedFor(context, all);
-  // A cordoned node alone is no reason to move to another cordoned node.
+  // A cordoned node alone is no reason to move to another cordoned node, nor a full disk to move to another one.
   const voluntary = asked === undefined && !truth.member.pod.terminating && !truth.member.pod.orphan;
   if (typeof candidates === "string") return impossible(context, candidates, asked !== undefined);
-  const fit = voluntary ? candidates.filter(({ member }) => !member.pod.nodeGoing) : candidates;
+  const fit = voluntary ? candidates.filter(({ member, redis }) => !member.pod.nodeGoing && !redis.cannotSave) : candidates;
   if (fit.length === 0) {
     return voluntary ? NOTHING : impossible(context, `${why}, but no replica has its link up`, asked !== undefined);
   }
   // The act pauses writes before it asks for votes: not even begun where they can't be won.
   const needed = majority(facts);
-  const watching = monitoring(facts);
+  const bySentinel = facts.settings.promotion === "sentinel";
+  const watching = bySentinel ? monitoring(facts) : electors(facts, truth.address);
   if (watching.length < needed) {
     return impossible(context, `${why}, but only ${watching.length} sentinels of ${needed} needed can vote`, asked !== undefined);
   }
   if (!proxiesAreReady(context, truth.member.pod, wantedSince))
     return { actions: [], state: "handover", memory: { handoverWantedSince: wantedSince } };
-  const bySentinel = facts.settings.promotion === "sentinel";
   if (bySentinel && typeof asked === "string" && facts.members.some(({ pod }) => pod.name === asked)) {
     return impossible(context, `${why}, but with promotion: sentinel it is Sentinel that chooses the pod; ask for "any"`, true);
   }

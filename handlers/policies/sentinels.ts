@@ -66,11 +66,10 @@ export const slots: Policy = ({ facts, memory }): Step => {
     .sort((a, b) => a.pod.createdAt - b.pod.createdAt || (a.pod.name < b.pod.name ? -1 : 1));
   for (const { pod } of waiting) {
     // A rollout or a replacement is on: somebody who holds a slot is about to leave it.
-    const leaving = members.some(
-      (one) =>
-        one.pod.slot !== undefined && (one.pod.terminating || one.pod.revision !== pod.revision) && one.pod.role === pod.role,
-    );
-    if (leaving && facts.at - pod.createdAt < SLOT_PATIENCE_MS && !lowestIsFree(taken, members.length)) continue;
+    const going = (one: MemberFact): boolean =>
+      one.pod.slot !== undefined && (one.pod.terminating || one.pod.revision !== pod.revision) && one.pod.role === pod.role;
+    const size = members.filter((one) => !going(one) && !one.pod.terminating).length;
+    if (members.some(going) && facts.at - pod.createdAt < SLOT_PATIENCE_MS && !hasGap(taken, size)) continue;
     give(pod);
   }
   return { actions, memory: { slotsGiven: given } };
@@ -115,9 +114,13 @@ export const identity: Policy = (context): Step => {
   };
 };
 
-/** A gap below the highest slot in use: a predecessor has left, no need to wait. */
-function lowestIsFree(taken: ReadonlySet<number>, members: number): boolean {
-  for (let slot = 0; slot < members - 1; slot += 1) if (!taken.has(slot)) return [...taken].some((one) => one > slot);
+/**
+ * A slot that nobody holds, below one that is in use or among as many as there will be sentinels when all who are about to go have gone: a predecessor has left, no
+ * need to wait. When all pods of a group are deleted at once, only the last new one waits for the master's.
+ */
+function hasGap(taken: ReadonlySet<number>, size: number): boolean {
+  const highest = Math.max(size, ...[...taken].map((slot) => slot + 1));
+  for (let slot = 0; slot < highest; slot += 1) if (!taken.has(slot)) return true;
   return false;
 }
 

@@ -40,13 +40,14 @@ export function newestRevision(facts: GroupFacts): string {
 }
 
 /**
- * Orders candidates: the highest offset first; among equals one that will stay (newest revision, schedulable node, not terminating),
+ * Orders candidates: the highest offset first; among equals one that can take writes, then one that will stay (newest revision, schedulable node, not terminating),
  * then preference (role master, priority: lower is better as in Redis), then name, so that two handlers choose the same.
  * @param byOffset false where the offsets will be made equal first (handover): then staying comes before a few bytes.
  */
 export function rank(facts: GroupFacts, candidates: readonly RedisMember[], byOffset: boolean): RedisMember[] {
   const newest = newestRevision(facts);
-  const score = ({ member }: RedisMember): number =>
+  const score = ({ member, redis }: RedisMember): number =>
+    (redis.cannotSave ? 0 : 16) +
     (willStay(member) ? 8 : 0) +
     (member.pod.revision === newest ? 4 : 0) +
     (member.pod.role === "master" ? 2 : 0) +

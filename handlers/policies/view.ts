@@ -65,12 +65,27 @@ export function monitoring(facts: GroupFacts): MonitoringMember[] {
 }
 
 /**
+ * Sentinels whose votes can be asked for when the master at `address` is to be replaced: those that watch the group, and those in TILT that name this master. TILT
+ * keeps a sentinel from judging and acting for 30 s, not from voting and from taking a new configuration (sentinel.c, is-master-down-by-addr, sentinelProcessHelloMessage).
+ */
+export function electors(facts: GroupFacts, address: Address): MonitoringMember[] {
+  const tilted = facts.members.flatMap((member): MonitoringMember[] => {
+    const { sentinel } = member;
+    if (sentinel?.state !== "up" || !sentinel.tilt || !sameAddress(sentinel.master?.address, address)) return [];
+    return sentinel.master === undefined ? [] : [{ member, sentinel, master: sentinel.master }];
+  });
+  return [...monitoring(facts), ...tilted];
+}
+
+/**
  * How many sentinels have a vote: Sentinel counts every peer that it has ever seen plus itself (sentinel.c L4704),
- * so ghosts count too, and so do living pods that nobody answers for.
+ * so ghosts count too, and so do living pods that nobody answers for. A pod that still waits for its slot has never been a sentinel: during a roll-out the surge pod
+ * waits for the slot of the one that it replaces.
  */
 export function voters(facts: GroupFacts): number {
   const known = monitoring(facts).map(({ master }) => master.sentinels.length + 1);
-  return Math.max(1, sentinelMembers(facts).length, ...known);
+  const members = sentinelMembers(facts).filter(({ pod, sentinel }) => pod.slot !== undefined || sentinel?.state === "up");
+  return Math.max(1, members.length, ...known);
 }
 
 /** Votes that make a majority of all who have one. */

@@ -3,6 +3,9 @@ import type { Service } from "../../kube/types.ts";
 import type { MasterRecord, ServiceFact } from "../../model/facts.ts";
 import { MARK, REQUEST } from "../../model/names.ts";
 
+/** Of a load balancer that nobody has made yet, or ever will. */
+export const NO_ADDRESS = "no address yet";
+
 export function serviceFact(service: Service): ServiceFact | undefined {
   const { name, uid, resourceVersion, annotations = {} } = service.metadata ?? {};
   if (name === undefined || uid === undefined || resourceVersion === undefined) return undefined;
@@ -17,7 +20,27 @@ export function serviceFact(service: Service): ServiceFact | undefined {
     history: asHistory(parse(annotations[MARK.history])),
     originalSelector: asSelector(parse(annotations[MARK.originalSelector])),
     halted: annotations[MARK.halted],
+    ...exposure(service),
     requests: { ...(handover === undefined ? {} : { handover }), ...(promote === undefined ? {} : { promote }) },
+  };
+}
+
+/** Its type, who chose it, and where that leads to. */
+function exposure({ metadata, spec, status }: Service): Pick<ServiceFact, "type" | "exposedByUs" | "outside"> {
+  const { type = "ClusterIP", ports = [] } = spec ?? {};
+  const byUs = metadata?.annotations?.[MARK.exposed];
+  const [port] = ports;
+  const given = (status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => `${ip ?? hostname ?? "?"}:${port?.port ?? "?"}`);
+  const node = port?.nodePort === undefined ? undefined : `port ${port.nodePort} of every node`;
+  const outside =
+    type === "LoadBalancer"
+      ? [...given, ...(given.length > 0 ? [] : [NO_ADDRESS]), ...(node === undefined ? [] : [node])]
+      : [node];
+  const words = outside.filter((one) => one !== undefined).join(", ");
+  return {
+    type,
+    ...(byUs === undefined ? {} : { exposedByUs: byUs }),
+    ...(type === "ClusterIP" || type === "ExternalName" || words === "" ? {} : { outside: `${type}: ${words}` }),
   };
 }
 

@@ -25,4 +25,5 @@ export {
   poweron,
   signalDaemon,
 } from "./operate.ts";
+export { type PodLog, podLogs } from "./pod-logs.ts";
 export { type RunOptions, type RunResult, waitFor } from "./process.ts";

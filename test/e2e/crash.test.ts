@@ -12,7 +12,7 @@ import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
 import { verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
 import { type Space, test } from "./lib/scenario.ts";
-import { leader, type Moment, type Standstill, stopAt } from "./lib/stop-at.ts";
+import { leader, leadingProcess, type Moment, type Standstill, stopAt } from "./lib/stop-at.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
@@ -82,9 +82,10 @@ describe.each(Object.entries(STEPS).flatMap(([kind, steps]) => steps.map((step) 
     test("the other one finishes", async ({ bed, space }) => {
       const group = await startGroup(space);
       const pod = await until(bed, group, moment);
+      const dead = await leadingProcess(bed);
       standstill?.kill();
       await waitUntil("another leader", TAKEN_OVER_MS, async () => {
-        if ((await leader(bed)) === pod) throw new Error(`${pod} still holds the Lease`);
+        if ((await leadingProcess(bed)) === dead) throw new Error(`${dead} still holds the Lease`);
       });
       await waitUntil("writes", GAP_MS, async () => {
         await group.client.command(await group.throughService(), "SET", "e2e:goes-on", "yes");

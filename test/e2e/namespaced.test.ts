@@ -23,6 +23,8 @@ const RARE = [
   "get apps/deployments",
   "create networking.k8s.io/networkpolicies",
   "patch networking.k8s.io/networkpolicies",
+  "create policy/poddisruptionbudgets",
+  "patch policy/poddisruptionbudgets",
 ];
 
 /** The overlay as its text says to copy it: with another namespace. */

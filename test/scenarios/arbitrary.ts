@@ -45,6 +45,7 @@ function redisOf(uid: string): fc.Arbitrary<RedisFact | undefined> {
     linkUp: fc.boolean(),
     syncing: rarely,
     loading: rarely,
+    cannotSave: rarely,
     offset,
     replid: fc.constantFrom(...HISTORIES),
     replid2: fc.constantFrom(...HISTORIES),

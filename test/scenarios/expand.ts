@@ -130,6 +130,7 @@ export function expand(situation: Situation): GroupFacts {
   const sentinelPods = living.filter(({ hasSentinel }) => hasSentinel);
   const group = {
     ids: new Map(names.map((name) => [name, new Words(lines.sentinels[name] ?? "").text("id") ?? `id-${name}`])),
+    lag: String(DEFAULTS.minReplicasMaxLagS),
     min: String(settings.minReplicasToWrite ?? (redisPods.filter(({ terminating }) => !terminating).length >= 3 ? 1 : 0)),
     redis: redisPods,
     sentinels: sentinelPods,
@@ -215,6 +216,7 @@ interface Group {
   /** the sentinels' identities by pod */
   readonly ids: ReadonlyMap<string, string>;
   readonly min: string;
+  readonly lag: string;
   readonly redis: readonly PodFact[];
   readonly sentinels: readonly PodFact[];
   readonly settings: GroupSettings;
@@ -236,7 +238,10 @@ function redisOf(pod: PodFact, line: string | null | undefined, group: Group, po
     ip: nobody ? NOBODY.host : (pods.find(({ name }) => name === of)?.ip ?? ipOf(of ?? "z")),
     port: nobody ? NOBODY.port : 6379,
   };
-  const parameters = { "min-replicas-to-write": words.text("min") ?? group.min, "min-replicas-max-lag": "10" };
+  const parameters = {
+    "min-replicas-to-write": words.text("min") ?? group.min,
+    "min-replicas-max-lag": words.text("lag") ?? group.lag,
+  };
   const file = (key: string): number => {
     const time = words.time(key);
     return time === undefined ? 0 : START + time;
@@ -248,6 +253,7 @@ function redisOf(pod: PodFact, line: string | null | undefined, group: Group, po
     linkUp: kind === "replica" && !nobody && down === undefined && !words.has("syncing"),
     syncing: words.has("syncing"),
     loading: words.has("loading"),
+    cannotSave: words.has("cannot-save"),
     offset,
     replid: words.text("replid") ?? "history-1",
     replid2: words.text("replid2") ?? "",

@@ -1,5 +1,6 @@
 /** One simulated group with everything around it, and the questions that faults and invariants ask of it. */
 import { ANNOTATION, LABEL, MARK, masterServiceName, SECRET_KEY, secretName } from "../../model/names.ts";
+import { maxLagDefaultS } from "../../model/settings.ts";
 import { Writer } from "./clients.ts";
 import { ApiServer } from "./cluster/api.ts";
 import { EndpointController, NAMESPACE, NodeProxy } from "./cluster/controllers.ts";
@@ -35,7 +36,7 @@ export class SimGroup {
 
   constructor(world: World, { shape }: Plan) {
     this.world = world;
-    this.ledger = new Ledger(() => world.now, shape.replicas >= 3);
+    this.ledger = new Ledger(() => world.now, shape.replicas >= 3 ? maxLagDefaultS(shape.downAfterMs) * 1000 : undefined);
     this.network = new Network(world);
     this.api = new ApiServer(world, this.control);
     const count = Math.max(4, shape.replicas + 1);

@@ -84,6 +84,7 @@ export class HandlerReplica {
       reporter: { report: ({ reason, message }: { reason: string; message: string }) => tell(`${reason}: ${message}`) },
       namespace: "redis-ha",
       identity: `${this.name}-${this.#starts}`,
+      succeeds: (holder: string) => holder.startsWith(`${this.name}-`),
     };
     proc.after(0, () => {
       startHandlers(options).then(

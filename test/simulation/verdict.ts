@@ -30,8 +30,8 @@ interface Taken {
 
 /** So long a server that was frozen or cut off may go on taking writes afterwards, until it is demoted, ms: by Sentinel alone, and where handlers lead. */
 const FENCE_MS = { sentinel: 15_000, handlers: 4000 };
-/** A master that is cut off takes writes until min-replicas-max-lag has passed, which it looks at once a second, ms. */
-const ISOLATED_MS = 10_000 + 3000;
+/** A master that is cut off looks once a second whether min-replicas-max-lag has passed, and its replicas reported up to a second before the cut, ms. */
+const COUNTED_LATE_MS = 3000;
 /** Handlers that were away need so long to be of use again: the Lease has to expire, be taken, and all be read, ms. */
 const LEASE_MS = 6000;
 
@@ -43,12 +43,12 @@ export class Ledger {
   readonly #moments: Moment[] = [];
   readonly #away: { readonly from: number; to: number }[] = [];
   readonly #now: () => number;
-  readonly #limited: boolean;
+  readonly #maxLagMs: number | undefined;
 
-  /** @param limited min-replicas-to-write is 1 */
-  constructor(now: () => number, limited: boolean) {
+  /** @param maxLagMs min-replicas-max-lag where min-replicas-to-write is 1 */
+  constructor(now: () => number, maxLagMs: number | undefined) {
     this.#now = now;
-    this.#limited = limited;
+    this.#maxLagMs = maxLagMs;
   }
 
   add(server: RedisServer): void {
@@ -103,7 +103,8 @@ export class Ledger {
   #excuses({ kind, from, to }: Trouble, at: number, until: number): boolean {
     if (from > Math.max(until, at) + 1000 || kind === "slow") return false;
     if (kind === "died") return from >= at;
-    if (kind === "cut off" && this.#limited && at > from + ISOLATED_MS && at < to) return false;
+    const stopsAfterMs = (this.#maxLagMs ?? Number.POSITIVE_INFINITY) + COUNTED_LATE_MS;
+    if (kind === "cut off" && at > from + stopsAfterMs && at < to) return false;
     return to + this.#fenceMs(to) >= at;
   }
 

@@ -10,6 +10,7 @@ import { injectPreStop, injectProbes, injectReadinessGate } from "./probes.ts";
 import { injectPullSecrets } from "./pull-secrets.ts";
 import { injectRedis } from "./redis-container.ts";
 import { injectSentinelRole } from "./sentinel-container.ts";
+import { injectSpread } from "./spread.ts";
 import { chooseContainer } from "./target.ts";
 import { type InjectContext, isFresh, type PodView } from "./view.ts";
 import { injectVolumes } from "./volumes.ts";
@@ -60,6 +61,7 @@ function inject(view: PodView, warnings: string[]): readonly Operation[] {
   injectVolumes(view, patch);
   injectPullSecrets(view, patch);
   injectInitContainers(view, patch);
+  injectSpread(view, patch, warnings);
   if (view.redis) {
     injectRedis(view, patch);
     injectProbes(view, patch, warnings);

@@ -7,7 +7,7 @@ import { REDIS_PORT } from "../../../model/names.ts";
 import { giveAddressNext, signalDaemon } from "../../../test/cluster/cluster.ts";
 import { SYSTEM } from "../../../test/e2e/lib/bed.ts";
 import { waitUntil } from "../../../test/e2e/lib/wait.ts";
-import type { Faults, Scene } from "../fault.ts";
+import type { Faults, MatrixFault, Scene } from "../fault.ts";
 import { handlerPids, kill, masterPid, ofBenchmark, seconds, untilAnotherMaster } from "./steps.ts";
 
 const MIB = Buffer.alloc(2 ** 20, "x");
@@ -103,6 +103,27 @@ async function fillDisk(scene: Scene): Promise<void> {
   await scene.client.command(await scene.ours.group.at(scene.ip), "BGSAVE").catch(() => undefined);
 }
 
+function apiStopped(time: number, during: boolean): MatrixFault {
+  return {
+    what: `the API server stopped for ${time} s, ${during ? `from ${DURING_MS} ms after the master's death on` : "nothing else"}`,
+    allowed: during ? "death" : "none",
+    act: async (scene) => {
+      const server = (signal: NodeJS.Signals): void =>
+        signalDaemon("control-plane", "kube-apiserver", signal, { name: scene.ours.cluster });
+      if (during) {
+        kill(await masterPid(scene));
+        await sleep(DURING_MS);
+      }
+      server("SIGSTOP");
+      try {
+        await seconds(time);
+      } finally {
+        server("SIGCONT");
+      }
+    },
+  };
+}
+
 export const CLUSTER: Faults = {
   delete: ofBenchmark("delete", "none"),
   force: ofBenchmark("force", "death"),
@@ -152,34 +173,8 @@ export const CLUSTER: Faults = {
       await bed.kubectl(["-n", SYSTEM, "rollout", "status", "deployment/redis-ha", "--timeout=120s"], { timeoutMs: 130_000 });
     },
   },
-  "api-stop": {
-    what: "the master killed and the API server stopped for 60 s",
-    allowed: "death",
-    act: async (scene) => {
-      const { cluster } = scene.ours;
-      const pid = await masterPid(scene);
-      signalDaemon("control-plane", "kube-apiserver", "SIGSTOP", { name: cluster });
-      try {
-        kill(pid);
-        await seconds(60);
-      } finally {
-        signalDaemon("control-plane", "kube-apiserver", "SIGCONT", { name: cluster });
-      }
-    },
-  },
-  "api-stop-calm": {
-    what: "the API server stopped for 30 s, nothing else",
-    allowed: "none",
-    act: async (scene) => {
-      const { cluster } = scene.ours;
-      signalDaemon("control-plane", "kube-apiserver", "SIGSTOP", { name: cluster });
-      try {
-        await seconds(30);
-      } finally {
-        signalDaemon("control-plane", "kube-apiserver", "SIGCONT", { name: cluster });
-      }
-    },
-  },
+  "api-stop": apiStopped(60, true),
+  "api-stop-calm": apiStopped(30, false),
   "disk-full": {
     what: "the disk of the master full for 20 s while it saves",
     allowed: "none",

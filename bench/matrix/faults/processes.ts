@@ -1,9 +1,9 @@
 /** Faults of the master's process and of the sentinels' processes. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { PATH } from "../../../kube/paths.ts";
 import type { Pod } from "../../../kube/types.ts";
 import { masterServiceName, REQUEST } from "../../../model/names.ts";
 import { limitMemory } from "../../../test/cluster/cluster.ts";
+import { leader, stopAt } from "../../../test/e2e/lib/stop-at.ts";
 import { waitUntil } from "../../../test/e2e/lib/wait.ts";
 import type { Faults, MatrixFault, Scene } from "../fault.ts";
 import { kill, masterPid, nameOf, ofBenchmark, others, seconds, sentinelPid, signalRedis, untilAnotherMaster } from "./steps.ts";
@@ -11,8 +11,9 @@ import { kill, masterPid, nameOf, ofBenchmark, others, seconds, sentinelPid, sig
 const MEMORY_LIMIT = 64 * 2 ** 20;
 /** A script that takes memory until it is stopped; nothing of it is replicated. */
 const GREEDY = "local t = {} for i = 1, 1000000 do t[i] = string.rep('x', 1048576) .. i end return #t";
-/** Times after the request at which the master of a handover is killed, ms: the whole sequence takes 50–150. */
-const HANDOVER_KILLS_MS = [0, 10, 20, 30, 40, 55, 70, 90, 120, 160];
+/** Of a hand-over, in order (handlers/act/handover.ts): at each of them the master is killed once in so many runs. */
+const HANDOVER_STEPS = ["paused", "equal", "voted", "promoted", "agreed", "demoted", "patched", "routed", "cut"];
+const REACHED_MS = 15_000;
 
 /** The kubelet tells why a container ended: no other death may pass for this one. */
 async function untilKilledForMemory({ ours, pod, note }: Scene): Promise<void> {
@@ -50,6 +51,29 @@ function sentinelsKilled(count: number): MatrixFault {
   };
 }
 
+/** What a jump of a sentinel's clock leads to: for 30 s it judges nothing. */
+function tilted(count: number): MatrixFault {
+  return {
+    what: `${count === 1 ? "a sentinel" : `${count} sentinels`} in TILT (stopped for 3 s) while the master is killed`,
+    allowed: "death",
+    act: async (scene) => {
+      const pods = [...(await others(scene)).map(nameOf), scene.pod].slice(0, count);
+      const sentinels = await Promise.all(pods.map(async (pod) => await sentinelPid(scene, pod)));
+      const master = await masterPid(scene);
+      for (const pid of sentinels) process.kill(pid, "SIGSTOP");
+      try {
+        await seconds(3);
+      } finally {
+        for (const pid of sentinels) process.kill(pid, "SIGCONT");
+      }
+      // By now each of them has looked at its clock.
+      await seconds(1);
+      kill(master);
+      await untilAnotherMaster(scene);
+    },
+  };
+}
+
 export const PROCESSES: Faults = {
   kill9: ofBenchmark("kill9", "death"),
   "restart-empty": {
@@ -81,44 +105,39 @@ export const PROCESSES: Faults = {
   "sentinels-2": sentinelsKilled(2),
   "sentinels-3": sentinelsKilled(3),
   "master-and-sentinel": {
-    what: "the master and a sentinel of another pod killed together",
+    what: "the master and a sentinel killed together, that of each pod in turn",
     allowed: "death",
     act: async (scene) => {
-      const [other] = await others(scene);
-      kill(await masterPid(scene), await sentinelPid(scene, nameOf(other)));
+      // While the handlers promote no sentinel leads: any of them may be the one that is missed.
+      const pods = [...(await others(scene)).map(nameOf), scene.pod];
+      const pod = pods[scene.run % pods.length] ?? "";
+      kill(await masterPid(scene), await sentinelPid(scene, pod));
+      scene.note(`the sentinel of ${pod === scene.pod ? "the master's own pod" : "another pod"}`);
       await untilAnotherMaster(scene);
     },
   },
   "master-in-handover": {
-    what: "the master killed in the middle of a hand-over",
+    what: `the master killed in the middle of a hand-over, at each step once in ${HANDOVER_STEPS.length} runs`,
     allowed: "death",
     act: async (scene) => {
-      const { ours } = scene;
+      const { ours, run, note } = scene;
       const pid = await masterPid(scene);
-      const after = HANDOVER_KILLS_MS[scene.run % HANDOVER_KILLS_MS.length] ?? 0;
-      await ours.bed.kube.mergePatch(PATH.services(ours.namespace, masterServiceName(ours.group.cluster)), {
-        metadata: { annotations: { [REQUEST.handover]: "any" } },
-      });
-      await sleep(after);
-      kill(pid);
-      scene.note(`killed ${after} ms after the request`);
-      await untilAnotherMaster(scene);
-    },
-  },
-  tilt: {
-    what: "a sentinel in TILT (stopped for 3 s) while the master is killed",
-    allowed: "death",
-    act: async (scene) => {
-      const [other] = await others(scene);
-      const sentinel = await sentinelPid(scene, nameOf(other));
-      process.kill(sentinel, "SIGSTOP");
+      const step = HANDOVER_STEPS[run % HANDOVER_STEPS.length] ?? "";
+      const standstill = await stopAt(ours.bed, await leader(ours.bed), { kind: "handover", step });
       try {
-        await seconds(3);
+        await ours.bed.kube.mergePatch(PATH.services(ours.namespace, masterServiceName(ours.group.cluster)), {
+          metadata: { annotations: { [REQUEST.handover]: "any" } },
+        });
+        await standstill.reached(REACHED_MS);
+        kill(pid);
+        standstill.resume();
+        note(`killed at: ${step}`);
+        await untilAnotherMaster(scene);
       } finally {
-        process.kill(sentinel, "SIGCONT");
+        standstill.close();
       }
-      kill(await masterPid(scene));
-      await untilAnotherMaster(scene);
     },
   },
+  tilt: tilted(1),
+  "tilt-all": tilted(3),
 };

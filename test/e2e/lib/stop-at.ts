@@ -25,12 +25,17 @@ export interface Standstill {
 
 const ARM_MS = 20_000;
 
+/** The process that holds the handlers' Lease, by its identity: one that was restarted in the same pod is another one. */
+export async function leadingProcess(bed: Bed): Promise<string> {
+  const lease = await bed.kube.get<Lease>(PATH.leases(SYSTEM, "redis-ha-handlers"));
+  const identity = lease.spec?.holderIdentity ?? "";
+  if (identity === "") throw new Error("nobody holds the handlers' Lease");
+  return identity;
+}
+
 /** The pod that holds the handlers' Lease. */
 export async function leader(bed: Bed): Promise<string> {
-  const lease = await bed.kube.get<Lease>(PATH.leases(SYSTEM, "redis-ha-handlers"));
-  const pod = lease.spec?.holderIdentity?.split("_")[0] ?? "";
-  if (pod === "") throw new Error("nobody holds the handlers' Lease");
-  return pod;
+  return (await leadingProcess(bed)).split("_")[0] ?? "";
 }
 
 /** Resolves when the process will stand still at that moment. */

@@ -17,8 +17,8 @@ test("INV2: one lost write is one too many, except where the master died or was 
   expect(judge({ ...GOOD, lost: 1 }, "none").inv2).toBe(false);
   expect(judge({ ...GOOD, lost: 50 }, "death").inv2).toBe(true);
   expect(judge({ ...GOOD, lost: 51 }, "death").inv2).toBe(false);
-  expect(judge({ ...GOOD, lost: 12_000 }, "isolated").inv2).toBe(true);
-  expect(judge({ ...GOOD, lost: 12_001 }, "isolated").inv2).toBe(false);
+  expect(judge({ ...GOOD, lost: FENCE_MS }, "isolated").inv2).toBe(true);
+  expect(judge({ ...GOOD, lost: FENCE_MS + 1 }, "isolated").inv2).toBe(false);
 });
 
 test("INV3: whole in time", () => {

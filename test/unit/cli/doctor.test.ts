@@ -2,10 +2,11 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { makeAuthority } from "../../../certs/authority.ts";
 import { examine, exitCode, renderFindings } from "../../../cli/doctor/examine.ts";
 import type { Facts, Finding } from "../../../cli/doctor/findings.ts";
-import { blocking, blockingEgress, type End, type NetworkPolicy, selects } from "../../../cli/doctor/network.ts";
+import { blocking, blockingEgress, type End, type NetworkPolicy } from "../../../cli/doctor/network.ts";
 import { EXIT } from "../../../cli/exit.ts";
 import { PLAIN } from "../../../cli/paper.ts";
 import type { GroupStatus } from "../../../cli/status/status.ts";
+import { selects } from "../../../kube/selector.ts";
 import type { CoreEvent, MutatingWebhookConfiguration, Pod } from "../../../kube/types.ts";
 
 const NOW = Date.now();
@@ -62,6 +63,8 @@ function redis(
 const group = (state: GroupStatus["state"], more: Partial<GroupStatus> = {}): GroupStatus =>
   ({ namespace: "shop", cluster: "cache", state, notices: [], halted: undefined, ...more }) as unknown as GroupStatus;
 
+const budget = (namespace: string, name: string) => ({ namespace, name, selector: { matchLabels: { app: "cache" } } });
+
 const healthy = (): Facts => ({
   version: "0.1.0",
   system: "redis-ha-system",
@@ -85,7 +88,7 @@ const healthy = (): Facts => ({
   policies: [],
   pods: ["a", "b", "c"].map((name) => redis(name)),
   services: [],
-  budgets: [{ namespace: "shop", matchLabels: { app: "cache" } }],
+  budgets: [budget("shop", "mine")],
   events: [],
   groups: [group("ok")],
   dnsEndpoints: 2,
@@ -316,11 +319,19 @@ const CASES: [string, (facts: Facts) => Partial<Facts>, Finding["level"], string
   ],
   [
     "no budget",
-    () => ({ budgets: [{ namespace: "other", matchLabels: { app: "cache" } }] }),
+    () => ({ budgets: [budget("other", "mine")] }),
     "hint",
     "disruption",
     /no PodDisruptionBudget/,
-    /create poddisruptionbudget/,
+    /disruption-budget-/,
+  ],
+  [
+    "two budgets",
+    () => ({ budgets: [budget("shop", "mine"), budget("shop", "cache-redis-ha")] }),
+    "broken",
+    "disruption",
+    /mine and cache-redis-ha select the same pods/,
+    /delete poddisruptionbudget/,
   ],
 ];
 

@@ -36,6 +36,7 @@ describe("a redis", () => {
       linkUp: false,
       syncing: false,
       loading: false,
+      cannotSave: false,
       offset: 330536,
       replid: "aaaa",
       replid2: "0000",
@@ -67,6 +68,22 @@ describe("a redis", () => {
     expect(redisFact(replica("master_sync_in_progress:1"), [])).toMatchObject({ syncing: true });
     expect(redisFact("loading:1\r\nrole:master", [])).toMatchObject({ loading: true });
     expect(redisFact("async_loading:1\r\nrole:slave", [])).toMatchObject({ loading: true });
+  });
+
+  test.each([
+    ["a snapshot failed", "rdb_last_bgsave_status:err", ["save", "60 1", "stop-writes-on-bgsave-error", "yes"], true],
+    ["it goes on without", "rdb_last_bgsave_status:err", ["save", "60 1", "stop-writes-on-bgsave-error", "no"], false],
+    [
+      "snapshots are off, only a copy for a replica failed",
+      "rdb_last_bgsave_status:err",
+      ["save", "", "stop-writes-on-bgsave-error", "yes"],
+      false,
+    ],
+    ["the last snapshot is good", "rdb_last_bgsave_status:ok", ["save", "60 1", "stop-writes-on-bgsave-error", "yes"], false],
+    ["the append-only file could not be written", "aof_enabled:1\r\naof_last_write_status:err", ["save", ""], true],
+    ["it has none any more", "aof_enabled:0\r\naof_last_write_status:err", ["save", ""], false],
+  ])("that refuses writes for its disk or not: %s", (_, persistence, config, expected) => {
+    expect(redisFact(`${MASTER}\r\n${persistence}`, config)).toMatchObject({ cannotSave: expected, parameters: {} });
   });
 
   test("with our boot report, which is no parameter", () => {

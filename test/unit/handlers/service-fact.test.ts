@@ -35,6 +35,7 @@ test("what the master Service remembers", () => {
     name: "cache-master",
     uid: "s",
     resourceVersion: "12",
+    type: "ClusterIP",
     selector: { "redis-ha.io/instance": "i" },
     record: RECORD,
     history: [older],

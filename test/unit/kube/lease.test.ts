@@ -15,8 +15,9 @@ describe("nextStep", () => {
     ["it is ours", lease("me"), 99_000, { kind: "renew" }],
     ["its holder is alive", lease("you"), 1000, { kind: "wait", ms: 2000 }],
     ["its holder fell silent", lease("you"), 3000, { kind: "take" }],
+    ["its holder was a process before us in this pod", lease("before"), 0, { kind: "take" }],
   ])("%s", (_name, seen, nowMs, expected) => {
-    expect(nextStep({ lease: seen, seenAt: 0 }, "me", nowMs, 3000)).toEqual(expected);
+    expect(nextStep({ lease: seen, seenAt: 0 }, "me", nowMs, 3000, (holder) => holder === "before")).toEqual(expected);
   });
 });
 

@@ -14,8 +14,10 @@ describe("defaults", () => {
         sentinel: "sidecar",
         downAfterMs: 5_000,
         failoverTimeoutMs: 10_000,
-        minReplicasMaxLagS: 10,
+        minReplicasMaxLagS: 3,
         networkPolicy: "none",
+        disruptionBudget: 1,
+        spread: "prefer",
         port: 6379,
         auth: { kind: "generated" },
         promotion: "direct",
@@ -37,6 +39,20 @@ describe("defaults", () => {
   });
 });
 
+describe("an isolated master stops before another one can be made", () => {
+  test.each([
+    ["2s", 2],
+    ["4s", 2],
+    ["5s", 3],
+    ["8500ms", 6],
+    ["30s", 10],
+  ])("down-after %s: after a lag of %i s, unless the annotation says another", (downAfter, lag) => {
+    const given = { ...CLUSTER, [ANNOTATION.downAfter]: downAfter };
+    expect(parseSettings(given).settings.minReplicasMaxLagS).toBe(lag);
+    expect(parseSettings({ ...given, [ANNOTATION.minReplicasMaxLag]: "20s" }).settings.minReplicasMaxLagS).toBe(20);
+  });
+});
+
 describe("each annotation", () => {
   const allowed: [keyof typeof ANNOTATION, string, object][] = [
     ["cluster", "a", { cluster: "a" }],
@@ -49,7 +65,7 @@ describe("each annotation", () => {
     ["downAfter", "30000", { downAfterMs: 30_000 }],
     ["failoverTimeout", "1m", { failoverTimeoutMs: 60_000 }],
     ["parallelSyncs", "1", { parallelSyncs: 1 }],
-    ["durability", "asynchronous", { minReplicasMaxLagS: 10 }],
+    ["durability", "asynchronous", { minReplicasMaxLagS: 3 }],
     ["durability", "replicated", { minReplicasToWrite: 1, minReplicasMaxLagS: 1 }],
     ["minReplicasToWrite", "0", { minReplicasToWrite: 0 }],
     ["minReplicasMaxLag", "10", { minReplicasMaxLagS: 10 }],
@@ -65,6 +81,11 @@ describe("each annotation", () => {
     ["recoveryWait", "0s", { recoveryWaitMs: 0 }],
     ["priority", "0", { priority: 0 }],
     ["networkPolicy", "labelled", { networkPolicy: "labelled" }],
+    ["disruptionBudget", "2", { disruptionBudget: 2 }],
+    ["disruptionBudget", "none", { disruptionBudget: "none" }],
+    ["spread", "require", { spread: "require" }],
+    ["expose", "LoadBalancer", { expose: "LoadBalancer" }],
+    ["expose", "none", {}],
   ];
   test.each(allowed)("%s: %s", (name, text, expected) => {
     const { settings, errors } = parseSettings({ ...CLUSTER, [ANNOTATION[name]]: text });
@@ -116,6 +137,10 @@ describe("each annotation", () => {
     ["recoveryWait", "soon"],
     ["priority", "-1"],
     ["networkPolicy", "yes"],
+    ["disruptionBudget", "0"],
+    ["spread", "soft"],
+    ["expose", "nodeport"],
+    ["disruptionBudget", "50%"],
     ["priority", "2147483648"],
   ];
   test.each(refused)("%s: %j is refused and named", (name, text) => {

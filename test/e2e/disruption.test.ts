@@ -1,0 +1,104 @@
+/**
+ * How a group is run: its pods are spread, a drain waits for data, the disruption budget gives way to a person's own, and a client outside of the pod network is led
+ * to the master through the port of a node that does not have it.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { PATH } from "../../kube/paths.ts";
+import type { Node, Pod, PodDisruptionBudget } from "../../kube/types.ts";
+import { ANNOTATION, budgetName, LABEL, REQUEST } from "../../model/names.ts";
+import { REASON } from "../../model/reasons.ts";
+import { EXAMPLES, signal } from "./lib/bed.ts";
+import { eventsOf } from "./lib/events.ts";
+import { underFault, verdict } from "./lib/fault.ts";
+import { test } from "./lib/scenario.ts";
+import { waitUntil } from "./lib/wait.ts";
+
+const EXPECTED = { replicas: 2, sentinels: 3 };
+/** On a loaded machine; quiet numbers are in docs/expose.md. */
+const KILL_GAP_MS = 4000;
+const HANDOVER_GAP_MS = 3000;
+/** What a master that is killed had acknowledged and not sent yet. */
+const KILL_LOST = 8;
+const OURS = budgetName("cache");
+const THEIRS = "mine";
+
+const internalIp = ({ status }: Node): string => status?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? "";
+
+test("spread, a drain under the budget, and kill -9 and hand-over through a node port", { timeout: 300_000 }, async ({
+  bed,
+  space,
+}) => {
+  const group = space.group();
+  const key = `${ANNOTATION.cluster}: cache`;
+  const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
+  expect(yaml).toContain(key);
+  await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.expose}: NodePort`) });
+  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  const { items: nodes } = await bed.kube.list<Node>(PATH.nodes());
+  expect(new Set((await group.pods()).map(({ spec }) => spec?.nodeName)).size, "spread").toBe(Math.min(nodes.length, 3));
+
+  const read = async (): Promise<PodDisruptionBudget> =>
+    await bed.kube.get<PodDisruptionBudget>(PATH.podDisruptionBudgets(space.namespace, OURS));
+  const inForce = async (): Promise<void> => {
+    const { spec, status } = await read();
+    expect(spec?.maxUnavailable).toBe(1);
+    expect(status).toMatchObject({ expectedPods: 3, desiredHealthy: 2, disruptionsAllowed: 1 });
+  };
+  await waitUntil("the budget in force", 30_000, inForce);
+  await bed.kube.mergePatch(PATH.podDisruptionBudgets(space.namespace, OURS), { spec: { maxUnavailable: 3 } });
+  await waitUntil("the budget put right", 20_000, inForce);
+
+  // Through a node on which the client does not run: no shortcut of kube-proxy's.
+  const client = await bed.kube.get<Pod>(PATH.pods(space.namespace, "client"));
+  const door = nodes.find(({ metadata }) => metadata?.name !== client.spec?.nodeName);
+  const nodePort = (await group.service()).spec?.ports?.[0]?.nodePort ?? 0;
+  expect(nodePort).toBeGreaterThan(0);
+  const outside = { ...(await group.throughService()), host: door === undefined ? "" : internalIp(door), port: nodePort };
+  await space.client.startWriters(outside);
+  const killed = await underFault(group, "kill -9, seen through a node port", EXPECTED, async (pod) => {
+    await signal(bed, space.namespace, pod, "redis", "SIGKILL");
+  });
+  expect(killed.window.gapMs).toBeLessThan(KILL_GAP_MS);
+  expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
+
+  await space.client.startWriters(outside);
+  const asked = await underFault(group, "hand-over, seen through a node port", EXPECTED, async () => {
+    await bed.kubectl(["-n", space.namespace, "annotate", "service", "cache-master", `${REQUEST.handover}=any`]);
+  });
+  expect(asked.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
+  const node = (await group.master()).pod.spec?.nodeName ?? "";
+  const options = ["--ignore-daemonsets", "--delete-emptydir-data", `--pod-selector=${LABEL.cluster}=cache`, "--timeout=90s"];
+  try {
+    const drained = await underFault(group, "kubectl drain under a budget, seen through a node port", EXPECTED, async () => {
+      await bed.kubectl(["drain", node, ...options]);
+    });
+    expect(drained.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
+  } finally {
+    await bed.kubectl(["uncordon", node]);
+  }
+  expect((await verdict(group)).missing).toBe(0);
+
+  const kubectl = async (...words: string[]): Promise<unknown> => await bed.kubectl(["-n", space.namespace, ...words]);
+  await kubectl("create", "poddisruptionbudget", THEIRS, "--selector=app=cache", "--min-available=1");
+  await waitUntil("ours to give way", 20_000, async () => {
+    const { spec, status } = await read();
+    expect(spec?.selector).toBeUndefined();
+    expect(status?.expectedPods).toBe(0);
+  });
+  const events = await eventsOf(bed, space.namespace, "Service", "cache-master");
+  const told = events.filter(({ reason }) => reason === REASON.DisruptionBudgetChanged).map(({ message }) => message);
+  expect(told.join("\n")).toContain(`${THEIRS} selects the same pods`);
+  await kubectl("delete", "poddisruptionbudget", THEIRS);
+  await waitUntil("ours to be back", 30_000, inForce);
+
+  // The newest pod's settings hold, so one new pod is enough.
+  const without = { spec: { template: { metadata: { annotations: { [ANNOTATION.expose]: null } } } } };
+  await bed.kube.mergePatch(PATH.deployments(space.namespace, "cache"), without);
+  await waitUntil("the Service to be ClusterIP again", 60_000, async () => {
+    const { spec } = await group.service();
+    expect(spec?.type).toBe("ClusterIP");
+    expect(spec?.ports?.[0]?.nodePort).toBeUndefined();
+  });
+});
