@@ -42,9 +42,9 @@ const policy = (): string => JSON.stringify(api.objects.get(PLACE) ?? {});
 test("a policy for labelled clients lets plain pods in while they copy the data of the last pod of the group", async () => {
   const made = objects();
   await made.ensure(STAYING, LABELLED, undefined);
-  await vi.waitFor(() => expect(policy()).toContain('"redis-ha.io/client":"cache"'));
+  await vi.waitFor(() => expect(policy()).toContain('"redis-ha.io/client":"cache"'), { timeout: 15_000 });
   await made.ensure(GOING, LABELLED, expand({ outside: { plain: "master 0 no-report" } }));
-  await vi.waitFor(() => expect(policy()).toContain('"key":"redis-ha.io/cluster","operator":"DoesNotExist"'));
+  await vi.waitFor(() => expect(policy()).toContain('"key":"redis-ha.io/cluster","operator":"DoesNotExist"'), { timeout: 15_000 });
 });
 
 test("nothing is made or opened for a group that only goes", async () => {
