@@ -31,6 +31,7 @@ function objects(): GroupObjects {
     serviceExists: () => true,
     masterServiceName: () => "cache-master",
     masterService: () => masterService,
+    budgets: () => [],
   };
   const group = { namespace: "shop", cluster: "cache" };
   const options = { kube: api.kube, group, source, log: silentLog(), handlersNamespace: "redis-ha-system" };
@@ -44,7 +45,9 @@ test("a policy for labelled clients lets plain pods in while they copy the data 
   await made.ensure(STAYING, LABELLED, undefined);
   await vi.waitFor(() => expect(policy()).toContain('"redis-ha.io/client":"cache"'), { timeout: 15_000 });
   await made.ensure(GOING, LABELLED, expand({ outside: { plain: "master 0 no-report" } }));
-  await vi.waitFor(() => expect(policy()).toContain('"key":"redis-ha.io/cluster","operator":"DoesNotExist"'), { timeout: 15_000 });
+  await vi.waitFor(() => expect(policy()).toContain('"key":"redis-ha.io/cluster","operator":"DoesNotExist"'), {
+    timeout: 15_000,
+  });
 });
 
 test("nothing is made or opened for a group that only goes", async () => {
