@@ -16,9 +16,10 @@ const USUAL_ROOM = 4 * 1024 * 1024;
 /** An API server sends the largest body in a small part of this. */
 const PATIENCE_MS = 1000;
 
-export function readBodies(app: FastifyInstance<Server>): void {
-  const usual = createTurns(USUAL_ROOM, PATIENCE_MS);
-  const large = createTurns(LARGE_ROOM, PATIENCE_MS);
+/** @param patienceMs how long a body that comes slowly may hold up others */
+export function readBodies(app: FastifyInstance<Server>, patienceMs: number = PATIENCE_MS): void {
+  const usual = createTurns(USUAL_ROOM, patienceMs);
+  const large = createTurns(LARGE_ROOM, patienceMs);
   const largeTurns = new WeakMap<FastifyRequest, Turn>();
 
   app.addHook("preParsing", async (request, reply, payload) => {
