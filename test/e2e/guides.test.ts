@@ -1,4 +1,4 @@
-/** The guides of the first and the last day, command by command as they are written. All of them: `npm run guides`. */
+/** Upgrade and removal, command by command as the guide has them. All guides: `npm run guides`. */
 import { expect, inject } from "vitest";
 import { IN_EVERY_TEST } from "../guides/guides.ts";
 import { runGuide } from "../guides/run.ts";
