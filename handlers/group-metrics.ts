@@ -21,9 +21,11 @@ export interface GroupNumbers {
   readonly sentinels: number;
   /** Unix time in seconds; undefined without a record */
   readonly masterSince: number | undefined;
+  /** Unix time in seconds; undefined without TLS */
+  readonly certificateExpiry: number | undefined;
 }
 
-export function groupNumbers({ facts, plan }: GroupView): GroupNumbers | undefined {
+export function groupNumbers({ facts, plan, certificateUntil }: GroupView): GroupNumbers | undefined {
   if (facts === undefined || plan === undefined) return undefined;
   const truth = findTruth(facts);
   const master = truth.kind === "confirmed" ? truth.redis : undefined;
@@ -37,6 +39,7 @@ export function groupNumbers({ facts, plan }: GroupView): GroupNumbers | undefin
     sentinelsNeeded: majority(facts),
     sentinels: sentinelMembers(facts).length,
     masterSince: Number.isNaN(since) ? undefined : since / 1000,
+    certificateExpiry: certificateUntil === undefined ? undefined : certificateUntil / 1000,
   };
 }
 
@@ -73,6 +76,10 @@ const GAUGES: Readonly<Record<Field, { readonly name: string; readonly help: str
   masterSince: {
     name: "redis_ha_group_master_since_timestamp_seconds",
     help: "Since when the present master is master, as Unix time.",
+  },
+  certificateExpiry: {
+    name: "redis_ha_group_certificate_expiry_timestamp_seconds",
+    help: "When the certificate in the Secret of a group with TLS ends, as Unix time.",
   },
 };
 

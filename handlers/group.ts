@@ -54,6 +54,7 @@ export class Group {
         this.#news.heard(event);
         this.wake();
       },
+      tls: (secretName) => this.#objects.tls.optionsFor(secretName),
     });
     this.#voice = new GroupVoice(options);
     this.#objects = new GroupObjects(options, this.#voice);
@@ -78,7 +79,14 @@ export class Group {
 
   view(): GroupView {
     const { group, source } = this.#options;
-    return { group, plan: this.#plan, facts: this.#facts, timelines: mergeTimelines(this.#timelines, source.timelines()) };
+    const certificate = this.#objects.tls.certificateOf(this.#facts?.settings.tlsSecret);
+    return {
+      group,
+      plan: this.#plan,
+      facts: this.#facts,
+      timelines: mergeTimelines(this.#timelines, source.timelines()),
+      ...(certificate === undefined ? {} : { certificateUntil: certificate.until }),
+    };
   }
 
   stop(): void {

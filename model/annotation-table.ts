@@ -41,6 +41,7 @@ export const DISRUPTION_BUDGET_DEFAULT = 1;
 const DURATION = "such as 2500ms, 5s or 2m, or bare milliseconds";
 const DNS_LABEL = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 const CONTAINER_NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const SECRET_NAME = /^secret:([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)$/;
 const SECRET_REFERENCE = /^secret:([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)\/([-._a-zA-Z0-9]{1,253})$/;
 
 export const TABLE = {
@@ -210,6 +211,14 @@ export const TABLE = {
     defaultText: "none",
     description:
       "The type of the master Service, for clients outside of the cluster; they connect to it and cannot use the sentinels (docs/expose.md).",
+  },
+  tls: {
+    key: ANNOTATION.tls,
+    parse: (text: string) => SECRET_NAME.exec(text)?.[1],
+    allowed: "secret:NAME (a Secret of the same namespace with the keys tls.crt, tls.key and ca.crt, as cert-manager makes it)",
+    defaultText: "no TLS",
+    description:
+      "TLS, and nothing else, for clients, replication and sentinels, on the same ports; a renewed certificate is taken up while the group runs (docs/tls.md).",
   },
 } as const satisfies Record<keyof typeof ANNOTATION, AnnotationRow<unknown>>;
 

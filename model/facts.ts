@@ -90,7 +90,8 @@ export interface RedisUp {
 
 /**
  * A redis that did not answer.
- * refused: nobody listens there (RST). timeout: connected but silent, or the connection attempt was swallowed. denied: wrong password, so not one of ours.
+ * refused: nobody listens there (RST). timeout: connected but silent, or the connection attempt was swallowed. denied: wrong password, or a
+ * certificate that is not the group's: not one of ours.
  */
 export interface RedisDown {
   readonly state: "refused" | "timeout" | "denied" | "unknown";

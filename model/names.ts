@@ -30,6 +30,7 @@ export const ANNOTATION = {
   disruptionBudget: `${PREFIX}disruption-budget`,
   spread: `${PREFIX}spread`,
   expose: `${PREFIX}expose`,
+  tls: `${PREFIX}tls`,
 } as const;
 
 /** Annotations that a person writes on the master Service to ask for an act; the handlers check, act and remove them. */
@@ -106,9 +107,14 @@ export const INJECTED = {
   /** downwardAPI volume: the file `slot` holds the annotation MARK.sentinelSlot. */
   podInfoVolume: "redis-ha-pod",
   podInfoMountPath: "/redis-ha-pod",
+  /** secret volume, with TLS only: the files TLS_FILES; the kubelet exchanges all of them at once. */
+  tlsVolume: "redis-ha-tls",
+  tlsMountPath: "/redis-ha-tls",
   redisCommand: "/redis-ha/bin/redis",
   sentinelCommand: "/redis-ha/bin/sentinel",
   preStopCommand: "/redis-ha/bin/prestop",
+  /** exits 0 when something answers on the port that is its argument; for groups with TLS, whose servers log every bare connection */
+  aliveCommand: "/redis-ha/bin/alive",
 } as const;
 
 /** Environment variables given to the boot scripts. All on redis and sentinel containers, unless said. */
@@ -134,10 +140,15 @@ export const ENV = {
   minReplicasToWrite: "REDIS_HA_MIN_REPLICAS_TO_WRITE",
   minReplicasMaxLag: "REDIS_HA_MIN_REPLICAS_MAX_LAG",
   priority: "REDIS_HA_PRIORITY",
+  /** where the files TLS_FILES are; absent or empty: the group speaks without TLS */
+  tlsFolder: "REDIS_HA_TLS_FOLDER",
 } as const;
 
 export const REDIS_PORT = 6379;
 export const SENTINEL_PORT = 26379;
+
+/** Keys of a TLS Secret (type kubernetes.io/tls; cert-manager adds the CA), and the names of the files made from them. */
+export const TLS_FILES = { certificate: "tls.crt", key: "tls.key", authority: "ca.crt" } as const;
 
 /** Name of the pod environment's key in the password Secret. */
 export const SECRET_KEY = "password";
@@ -154,6 +165,15 @@ export const secretName = (cluster: string): string => `${cluster}-redis-ha`;
 /** `<cluster>-redis-ha`: who may connect to the group's pods, where that was asked for. */
 export const networkPolicyName = (cluster: string): string => `${cluster}-redis-ha`;
 
+/**
+ * The names by which a TLS client may know the group's master, the first one is what redis-ha itself asks for. Names of one Service and no addresses, because
+ * pods come and go; every server of the group shows the same certificate.
+ */
+export const masterNames = (namespace: string, service: string): readonly [string, ...string[]] => [
+  `${service}.${namespace}.svc`,
+  `${service}.${namespace}`,
+  `${service}.${namespace}.svc.cluster.local`,
+];
 /** `<cluster>-redis-ha`: how many of the redis pods may be evicted at a time. */
 export const budgetName = (cluster: string): string => `${cluster}-redis-ha`;
 /** `<cluster>-redis-ha-sentinel`: the same for the pods of a sentinel workload (role sentinel). */
@@ -164,6 +184,9 @@ export const masterName = (namespace: string, cluster: string): string => `${nam
 
 /** Where a redis that has no master yet is pointed: nobody listens there but a stopped process, so it waits quietly. */
 export const NOBODY = { host: "127.0.0.1", port: 6378 } as const;
+
+/** The redis parameter by which a replica speaks TLS to its master, and a sentinel to everybody. */
+export const TLS_REPLICATION = "tls-replication";
 
 /**
  * The boot script writes a report into the redis parameter `syslog-ident` (free text, unused unless syslog is on): readable with CONFIG GET, needs no exec,

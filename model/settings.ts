@@ -46,6 +46,8 @@ export interface GroupSettings {
   readonly spread: "prefer" | "require" | "none";
   /** absent: the master Service has the type that it was given */
   readonly expose?: "NodePort" | "LoadBalancer";
+  /** the Secret with the group's certificate; absent: no TLS */
+  readonly tlsSecret?: string;
 }
 
 export interface ParsedSettings {
@@ -109,6 +111,7 @@ export function parseSettings(annotations: StringMap, labels: StringMap = {}): P
     disruptionBudget: read<number | "none">(TABLE.disruptionBudget) ?? DISRUPTION_BUDGET_DEFAULT,
     spread: read(TABLE.spread) ?? "prefer",
     ...optional("expose", expose === "none" ? undefined : expose),
+    ...optional("tlsSecret", read(TABLE.tls)),
   };
   checkTogether(settings, given, errors, warnings);
   checkExposed(settings, errors);

@@ -3,7 +3,7 @@
 import { ANNOTATION, IN_SYNC_GATE, LABEL, MARK, PREFIX, REQUEST } from "./names.ts";
 import { nearestName } from "./nearest.ts";
 
-const PLANNED: readonly string[] = [`${PREFIX}tls`, `${PREFIX}preferred-node`];
+const PLANNED: readonly string[] = [`${PREFIX}preferred-node`];
 const WRITTEN_BY_PEOPLE: readonly string[] = Object.values(ANNOTATION);
 const ON_THE_SERVICE: readonly string[] = Object.values(REQUEST);
 const WRITTEN_BY_US: readonly string[] = [...Object.values(MARK), ...Object.values(LABEL), IN_SYNC_GATE];

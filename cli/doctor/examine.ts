@@ -5,10 +5,12 @@ import { certificates, clocks, dns, installed, permissions, versions } from "./c
 import { exposure } from "./exposure-check.ts";
 import { bySeverity, type Check, type Facts, type Finding } from "./findings.ts";
 import { annotations, injection, networks, risks, selectors, states } from "./group-checks.ts";
+import { groupCertificates } from "./tls.ts";
 
 const CHECKS: readonly Check[] = [
   installed,
   certificates,
+  groupCertificates,
   permissions,
   versions,
   dns,

@@ -3,6 +3,7 @@ import type { Labels, Selector } from "../../kube/selector.ts";
 import type { CoreEvent, Deployment, MutatingWebhookConfiguration, Pod, Service } from "../../kube/types.ts";
 import type { GroupStatus } from "../status/status.ts";
 import type { NetworkPolicy } from "./network.ts";
+import type { TlsSecretSeen } from "./tls.ts";
 
 /** broken: it does not work, or data is at risk now. warning: it will hurt some day. hint: good to know. */
 export type Level = "broken" | "warning" | "hint";
@@ -60,6 +61,8 @@ export interface Facts {
   readonly groups: readonly GroupStatus[];
   /** ready addresses behind the cluster's DNS Service; undefined: there is none of that name */
   readonly dnsEndpoints: number | undefined;
+  /** of the groups with TLS; one that this person may not read is left out */
+  readonly tlsSecrets: readonly TlsSecretSeen[];
   readonly unread: readonly string[];
 }
 

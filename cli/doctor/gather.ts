@@ -20,6 +20,7 @@ import type { Target } from "../target.ts";
 import { VERSION } from "../version.ts";
 import type { Facts, RightSeen } from "./findings.ts";
 import type { NetworkPolicy } from "./network.ts";
+import { readTlsSecrets } from "./tls.ts";
 
 /** What the handlers do all the time; a missing one shows here before it shows in a failover. */
 const RIGHTS: readonly (readonly [verb: string, group: string, resource: string, subresource?: string])[] = [
@@ -75,6 +76,7 @@ export async function gather(target: Target): Promise<Facts> {
     groups,
     rights,
     readiness,
+    tlsSecrets,
   ] = await Promise.all([
     try_("the Deployment redis-ha", kube.get<Deployment>(PATH.deployments(system, "redis-ha"))),
     try_("the webhook configuration", kube.get<MutatingWebhookConfiguration>(PATH.webhookConfigurations(WEBHOOK_CONFIGURATION))),
@@ -89,6 +91,7 @@ export async function gather(target: Target): Promise<Facts> {
     try_("the groups", readStatus(target)),
     try_("rights", askRights(target)),
     readyz(target, own ?? []),
+    readTlsSecrets(target, all ?? [], try_),
   ]);
   return {
     version: VERSION,
@@ -120,6 +123,7 @@ export async function gather(target: Target): Promise<Facts> {
       dns === undefined || dns.length === 0
         ? undefined
         : dns.flatMap(({ endpoints }) => (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false)).length,
+    tlsSecrets,
     unread,
   };
 }

@@ -33,7 +33,7 @@ export interface Uninjected {
   readonly warnings: readonly string[];
 }
 
-const VOLUMES: readonly unknown[] = [INJECTED.volume, INJECTED.podInfoVolume];
+const VOLUMES: readonly unknown[] = [INJECTED.volume, INJECTED.podInfoVolume, INJECTED.tlsVolume];
 const CONTAINERS: readonly unknown[] = [INJECTED.bootContainer, INJECTED.sentinelContainer];
 /** Of the labels with our prefix a person may have written two. */
 const PERSONS_LABELS: readonly string[] = [LABEL.role];
@@ -87,7 +87,10 @@ function container(work: Work, object: JsonObject, index: number, port: number):
   work.items(object, ["env"], (item) => isOurVariable(asString(field(item, "name")) ?? "") && !isUsersPassword(item), path);
   work.items(object, ["volumeMounts"], (item) => VOLUMES.includes(field(item, "name")), path);
   for (const [name, probe] of Object.entries(PROBES(port))) {
-    if (probe.some((one) => field(object, name) !== undefined && covers(field(object, name), one))) work.remove([...path, name]);
+    const ours = at(object, name, "exec", "command");
+    const alive = strings(ours)?.[0] === INJECTED.aliveCommand;
+    if (alive || probe.some((one) => field(object, name) !== undefined && covers(field(object, name), one)))
+      work.remove([...path, name]);
   }
   const hook = at(object, "lifecycle", "preStop", "exec", "command");
   if (JSON.stringify(hook) !== JSON.stringify([INJECTED.preStopCommand])) return;

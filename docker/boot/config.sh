@@ -159,9 +159,16 @@ explain_overrides() {
   setting cluster-enabled no
   [ "$(yes_or_no "$value")" = no ] ||
     die "refused: the configuration has 'cluster-enabled yes'; redis-ha makes groups of one master and its replicas, not Redis Cluster"
-  setting port "$HA_PORT"
+  directive=port
+  [ -z "$HA_TLS" ] || directive=tls-port
+  setting $directive "$HA_PORT"
   [ "$value" = "$HA_PORT" ] ||
-    log "error: the configuration says 'port $value' but this group uses port $HA_PORT: listening on $HA_PORT; set the annotation redis-ha.io/port to $value"
+    log "error: the configuration says '$directive $value' but this group uses port $HA_PORT: listening on $HA_PORT; set the annotation redis-ha.io/port to $value"
+  setting tls-cert-file
+  [ -z "$HA_TLS" ] || [ -z "$value" ] || log "the configuration's certificate $value is replaced by that of the annotation redis-ha.io/tls"
+  setting tls-port 0
+  [ -n "$HA_TLS" ] || [ "$value" = 0 ] ||
+    log "error: the configuration says 'tls-port $value', but the group, its replicas and sentinels speak without TLS; put the certificate into a Secret and set the annotation redis-ha.io/tls"
   setting replicaof
   [ -z "$value" ] || log "the configuration's replicaof is not used: the master is found through the sentinels"
   setting bind
@@ -190,7 +197,9 @@ explain_overrides() {
 our_lines() {
   echo
   echo "# redis-ha: from here on what this group needs; it is written anew at every start"
-  echo "port $HA_PORT"
+  # Whether clients need certificates of their own is the user's choice.
+  setting tls-auth-clients no
+  port_lines "$HA_PORT" "$value"
   echo "bind $HA_BIND"
   echo "protected-mode no"
   echo "daemonize no"

@@ -16,6 +16,8 @@ HA_BIND=${REDIS_HA_BIND:-* -::*}
 # Where a redis that has no master yet is pointed (NOBODY in model/names.ts).
 HA_NOBODY_HOST=${REDIS_HA_NOBODY_HOST:-127.0.0.1}
 HA_NOBODY_PORT=6378
+# With TLS: where the kubelet keeps certificate, key and CA. Empty: without TLS.
+HA_TLS=${REDIS_HA_TLS_FOLDER:-}
 
 # The password reaches the command line tools by their environment, never by an argument that `ps` would show.
 if [ -n "${REDIS_HA_PASSWORD:-}" ]; then
@@ -61,12 +63,32 @@ find_cli() { real_program redis-cli || real_program valkey-cli; }
 
 HA_CLI=$(find_cli) || HA_CLI=
 
+# How the command line tool speaks TLS: it checks the chain, but no names, so an address will do. It shows our certificate to a server that asks for one.
+# Whom to trust is written by the container's own script (tls.sh: trust); HA_PART says which that is.
+HA_CLI_TLS=
+use_tls() {
+  authority=$HA_HOME/${HA_PART:-redis}/ca.crt
+  [ -r "$authority" ] || authority=$HA_TLS/ca.crt
+  HA_CLI_TLS="--tls --cacert $authority --cert $HA_TLS/tls.crt --key $HA_TLS/tls.key"
+}
+[ -z "$HA_TLS" ] || use_tls
+
 # cli SECONDS HOST PORT COMMAND…: one command, bounded; prints the raw reply (errors too), nothing when there was none.
 cli() {
   cli_seconds=$1 cli_host=$2 cli_port=$3
   shift 3
   [ -n "$HA_CLI" ] || return 1
-  timeout "$cli_seconds" "$HA_CLI" -h "$cli_host" -p "$cli_port" "$@" </dev/null 2>/dev/null
+  # shellcheck disable=SC2086 # words without spaces
+  timeout "$cli_seconds" "$HA_CLI" $HA_CLI_TLS -h "$cli_host" -p "$cli_port" "$@" </dev/null 2>/dev/null
+}
+
+# The process that listens where nobody may be answers, with or without TLS.
+nobody_answers() {
+  for tls in '' "$HA_CLI_TLS"; do
+    [ -z "$(HA_CLI_TLS=$tls && cli 1 "$HA_NOBODY_HOST" "$HA_NOBODY_PORT" ping)" ] || return 0
+    [ -n "$HA_CLI_TLS" ] || return 1
+  done
+  return 1
 }
 
 # A word of a configuration file, quoted so that any character survives, a last line break too.

@@ -5,6 +5,8 @@
 . "${REDIS_HA_HOME:-/redis-ha}/bin/lib.sh"
 # shellcheck source=config.sh
 . "$HA_BIN/config.sh"
+# shellcheck source=tls.sh
+. "$HA_BIN/tls.sh"
 # shellcheck source=watch.sh
 . "$HA_BIN/watch.sh"
 
@@ -41,6 +43,7 @@ rm -f "$draft" "$final" "$folder/started" "$folder/watched"
 # For the guard of bin/redis: the server is started through us.
 : >"$folder/started"
 [ -z "${REDIS_HA_GUARD:-}" ] || kill "$REDIS_HA_GUARD" 2>/dev/null
+begin_tls
 
 # The user's file, standard input, options: in the order in which the server reads them.
 input=no
@@ -100,7 +103,7 @@ else
   log "starting as a replica of $1:$2, the master of $HA_NAME (config-epoch $3)"
 fi
 
-if [ "$master_port" = "$HA_NOBODY_PORT" ] && [ -n "$(cli 1 "$HA_NOBODY_HOST" "$HA_NOBODY_PORT" ping)" ]; then
+if [ "$master_port" = "$HA_NOBODY_PORT" ] && nobody_answers; then
   die "refused: something answers on $HA_NOBODY_HOST:$HA_NOBODY_PORT, where nobody may be: a waiting replica would copy its data"
 fi
 

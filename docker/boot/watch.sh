@@ -14,7 +14,7 @@ start_nobody() {
   nobody=$!
   tries=0
   while [ $tries -lt 100 ] && kill -0 "$nobody" 2>/dev/null; do
-    [ -z "$(cli 1 "$HA_NOBODY_HOST" "$HA_NOBODY_PORT" ping)" ] || break
+    if nobody_answers; then break; fi
     tries=$((tries + 1))
     blink
   done
@@ -48,6 +48,18 @@ settle() {
     [ "$(cli 2 "$HA_LOCAL" "$HA_PORT" config set replica-priority "$priority")" = OK ] || return 0
     [ "$stale" = no ] || [ "$(cli 2 "$HA_LOCAL" "$HA_PORT" config set replica-serve-stale-data "$stale")" = OK ] || return 0
     restored=yes
+  fi
+}
+
+# The server reads all three files anew when it is given the path that it has; connections that stand stay as they are.
+reload_certificate() {
+  renewed || return 0
+  reply=$(cli 5 "$HA_LOCAL" "$HA_PORT" config set tls-cert-file "$HA_TLS/tls.crt")
+  if [ "$reply" = OK ]; then
+    sealed=$seal
+    log "took up the renewed certificate of $HA_TLS"
+  elif [ -n "$reply" ]; then
+    say "the renewed certificate is refused, the former one stays in use; the server's log says why: $reply"
   fi
 }
 
@@ -137,6 +149,7 @@ watch_server() {
   fi
   while kill -0 "$main" 2>/dev/null; do
     look
+    reload_certificate
     if [ $settled = yes ]; then
       rounds=0
       sleep 10

@@ -4,7 +4,7 @@ import { isNotFound } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { Service } from "../../kube/types.ts";
 import type { Address } from "../../model/facts.ts";
-import { LABEL, MARK, REQUEST } from "../../model/names.ts";
+import { LABEL, MARK, REQUEST, TLS_REPLICATION } from "../../model/names.ts";
 import type { AdoptAction, CopyAction, ReleaseAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { Link } from "../observe/link.ts";
@@ -37,12 +37,17 @@ export async function copy(context: ActContext, action: CopyAction): Promise<Act
   const open = context.links.outsiderLinkAt(action.from)?.open ?? context.links.password === undefined;
   try {
     await link.call(["CONFIG", "SET", "masterauth", open ? "" : (context.links.password ?? "")]);
+    // A plain server has no TLS. Set right again as soon as the group has a master (policies/attach.ts: configure).
+    if (speaksTls(context, action.to)) await link.call(["CONFIG", "SET", TLS_REPLICATION, "no"]);
     await link.call(["REPLICAOF", action.from.ip, String(action.from.port)]);
     return DONE;
   } catch (error) {
     return failed(`${action.to.ip}: ${messageOf(error)}`);
   }
 }
+
+const speaksTls = ({ facts }: ActContext, { ip, port }: Address): boolean =>
+  facts.members.some(({ pod }) => pod.ip === ip && pod.port === port && pod.settings.tlsSecret !== undefined);
 
 /** One end of a hand-over: its link, and where it listens. */
 interface End {

@@ -10,6 +10,7 @@ import { GroupBudgets } from "./budgets.ts";
 import { GroupExposure } from "./exposure.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
+import { GroupTls } from "./tls.ts";
 import type { GroupVoice } from "./voice.ts";
 
 /** So often it is asked whether the NetworkPolicy is still as it should be, ms. */
@@ -19,6 +20,7 @@ export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
   readonly #secret: GroupSecret;
+  readonly tls: GroupTls;
   readonly #budgets: GroupBudgets;
   readonly #exposure: GroupExposure;
   /** a Service that was taken over and not told of yet */
@@ -30,6 +32,7 @@ export class GroupObjects {
     this.#options = options;
     this.#voice = voice;
     this.#secret = new GroupSecret(options, voice);
+    this.tls = new GroupTls(options, voice);
     this.#budgets = new GroupBudgets(options, voice);
     this.#exposure = new GroupExposure(options, voice);
   }
@@ -56,9 +59,11 @@ export class GroupObjects {
    */
   async ensure(pods: readonly PodFact[], settings: GroupSettings, before: GroupFacts | undefined): Promise<boolean> {
     const { kube, group, source, log } = this.#options;
+    const denied =
+      before?.members.some(({ redis, sentinel }) => redis?.state === "denied" || sentinel?.state === "denied") === true;
+    this.tls.look(pods, denied);
     try {
-      const denied = before?.members.some(({ redis, sentinel }) => redis?.state === "denied" || sentinel?.state === "denied");
-      if (!(await this.#secret.ensure(pods, settings, denied === true))) return false;
+      if (!(await this.#secret.ensure(pods, settings, denied))) return false;
       // A group whose pods are all going gets nothing any more: its Service may just have been given back.
       if (source.leading() && pods.some(({ terminating }) => !terminating)) {
         const { created, takenOver } = await createServices(kube, group, settings, (name) => source.serviceExists(name));

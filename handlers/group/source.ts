@@ -51,4 +51,6 @@ export interface GroupView {
   readonly plan: Plan | undefined;
   readonly facts: GroupFacts | undefined;
   readonly timelines: readonly Timeline[];
+  /** when the certificate in the group's Secret ends, ms since 1970; absent: no TLS, or not known */
+  readonly certificateUntil?: number;
 }

@@ -1,6 +1,7 @@
 /** All connections of one group: kept in line with its pods, read together into facts. */
+import type { ConnectionOptions } from "node:tls";
 import type { Address, MemberFact, OutsiderFact, PodFact, RedisFact, RedisUp, SentinelFact } from "../../model/facts.ts";
-import { BOOT_REPORT_PARAMETER, SENTINEL_PORT } from "../../model/names.ts";
+import { BOOT_REPORT_PARAMETER, SENTINEL_PORT, TLS_REPLICATION } from "../../model/names.ts";
 import { Link, LinkError } from "./link.ts";
 import { flatFields, redisFact, SAVING, sentinelFact } from "./replies.ts";
 import { listen, type SentinelEvent } from "./sentinel-events.ts";
@@ -34,12 +35,20 @@ export class GroupLinks {
   readonly #masterName: string;
   readonly #wake: () => void;
   readonly #onEvent: (event: SentinelEvent) => void;
+  readonly #tls: (secretName: string) => ConnectionOptions | undefined;
   #password: string | undefined;
 
-  constructor(options: { masterName: string; wake: () => void; onEvent: (event: SentinelEvent) => void }) {
+  constructor(options: {
+    masterName: string;
+    wake: () => void;
+    onEvent: (event: SentinelEvent) => void;
+    /** for a server with the certificate of this Secret; undefined: not known yet */
+    tls?: (secretName: string) => ConnectionOptions | undefined;
+  }) {
     this.#masterName = options.masterName;
     this.#wake = options.wake;
     this.#onEvent = options.onEvent;
+    this.#tls = options.tls ?? (() => undefined);
   }
 
   /** Opens connections to new pods, closes those of pods that are gone; a changed password reopens all. */
@@ -143,7 +152,9 @@ export class GroupLinks {
   }
 
   #open(pod: PodFact, ip: string): Member {
-    const common = { host: ip, password: this.#password, onChange: this.#wake };
+    const { tlsSecret } = pod.settings;
+    const tls = tlsSecret === undefined ? {} : { tls: () => this.#tls(tlsSecret) };
+    const common = { host: ip, password: this.#password, onChange: this.#wake, ...tls };
     return {
       pod,
       ip,
@@ -166,7 +177,8 @@ export class GroupLinks {
     const link = member.redis;
     if (link === undefined) return undefined;
     if (link.state === "up") {
-      const [info, config] = await link.all([["INFO"], ["CONFIG", "GET", ...CONFIG_NAMES]]);
+      const names = member.pod.settings.tlsSecret === undefined ? CONFIG_NAMES : [...CONFIG_NAMES, TLS_REPLICATION];
+      const [info, config] = await link.all([["INFO"], ["CONFIG", "GET", ...names]]);
       // Half an answer would read as "no boot report": not even the right process could be told then.
       const fact = info instanceof Error || config instanceof LinkError ? undefined : redisFact(info, config);
       if (fact !== undefined) {

@@ -1,10 +1,13 @@
 /** One plain connection to one server (redis or sentinel): what can be said of it now, a wake-up when that changes, and commands with a bound. */
+import type { ConnectionOptions } from "node:tls";
 import { Redis } from "ioredis";
 
 export interface LinkOptions {
   readonly host: string;
   readonly port: number;
   readonly password: string | undefined;
+  /** asked for each attempt, since certificates are renewed; absent: without TLS. Undefined: not known yet, so nobody is spoken to. */
+  readonly tls?: () => ConnectionOptions | undefined;
   /** shown in CLIENT LIST */
   readonly name: string;
   /** the connection came, went, or its state changed */
@@ -22,6 +25,8 @@ const REOPEN_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 400;
 /** A connection that the kernel took for a server that does not answer (stopped, or its node is gone) is given up after this time, ms. */
 const HANDSHAKE_MS = 1000;
+/** With TLS both sides compute in between, and on a busy node they wait for their turn several times: so many times as long. */
+const TLS_FACTOR = 2.5;
 /** The socket of a silent server is destroyed so long after it was closed, ms. */
 const DISCONNECT_MS = 200;
 /** A server that has not answered for this long is called silent, ms. One tick of a busy server's fork can take 100 ms. */
@@ -124,14 +129,21 @@ export class Link {
     if (this.#closed) return;
     this.#hung = 0;
     const { host, port, password, name } = this.options;
+    const tls = this.options.tls?.();
+    if (this.options.tls !== undefined && tls === undefined) {
+      this.#lost("timeout");
+      return;
+    }
+    const factor = tls === undefined ? 1 : TLS_FACTOR;
     const redis = new Redis({
       host,
       port,
       ...(password === undefined ? {} : { password }),
+      ...(tls === undefined ? {} : { tls }),
       connectionName: name,
       protocol: 2,
       lazyConnect: true,
-      connectTimeout: CONNECT_TIMEOUT_MS,
+      connectTimeout: CONNECT_TIMEOUT_MS * factor,
       disconnectTimeout: DISCONNECT_MS,
       retryStrategy: () => null,
       reconnectOnError: null,
@@ -144,7 +156,7 @@ export class Link {
     });
     this.#redis = redis;
     let outcome: LinkState = "refused";
-    const handshake = setTimeout(() => this.#giveUp(redis, "timeout"), HANDSHAKE_MS);
+    const handshake = setTimeout(() => this.#giveUp(redis, "timeout"), HANDSHAKE_MS * factor);
     redis.on("error", (error: NodeJS.ErrnoException) => {
       outcome = stateOf(error);
     });
@@ -216,8 +228,15 @@ function replyMeansUp(error: Error): boolean {
   return /^(LOADING|MASTERDOWN|BUSY|NOREPLICAS|READONLY|MISCONF)/.test(error.message);
 }
 
+/** What Node says of a certificate that it does not accept (and EPROTO, ERR_SSL_…: of a server without TLS): not one of the group's. */
+const NOT_OURS = /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|HOSTNAME_MISMATCH|INVALID_CA|ERR_TLS_CERT_|ERR_SSL_|EPROTO)/;
+/** A living server may do so, one with too many clients for example; Node gives it the code of a reset. */
+const CLOSED_IN_HANDSHAKE = /before secure TLS connection was established/;
+
 /** Only a reset or a refusal says "nobody listens"; everything else may be the network. */
 function stateOf(error: NodeJS.ErrnoException): LinkState {
+  if (NOT_OURS.test(error.code ?? "")) return "denied";
+  if (CLOSED_IN_HANDSHAKE.test(error.message)) return "timeout";
   if (error.code === "ECONNREFUSED" || error.code === "ECONNRESET") return "refused";
   if (/WRONGPASS|NOAUTH|NOPERM/.test(error.message)) return "denied";
   return "timeout";

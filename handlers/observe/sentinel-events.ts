@@ -1,6 +1,6 @@
 /** Listens to every event of one sentinel. Messages only wake; the two things taken from them are hints (design law 2). */
 import type { Address } from "../../model/facts.ts";
-import { Link } from "./link.ts";
+import { Link, type LinkOptions } from "./link.ts";
 
 export interface SentinelEvent {
   readonly channel: string;
@@ -26,21 +26,15 @@ export function epochOf(event: SentinelEvent): number | undefined {
 }
 
 /** One connection with PSUBSCRIBE *; subscribes anew at every reconnect. Close it with close(). */
-export function listen(options: {
-  host: string;
-  port: number;
-  password: string | undefined;
-  onEvent: (event: SentinelEvent) => void;
-  onChange: () => void;
-}): Link {
+export function listen({
+  onEvent,
+  ...options
+}: Pick<LinkOptions, "host" | "port" | "password" | "tls" | "onChange"> & { onEvent: (event: SentinelEvent) => void }): Link {
   return new Link({
-    host: options.host,
-    port: options.port,
-    password: options.password,
+    ...options,
     name: "redis-ha-events",
-    onChange: options.onChange,
     onUp: (redis) => {
-      redis.on("pmessage", (_pattern: string, channel: string, message: string) => options.onEvent({ channel, message }));
+      redis.on("pmessage", (_pattern: string, channel: string, message: string) => onEvent({ channel, message }));
       redis.psubscribe("*").catch(() => redis.disconnect());
     },
   });

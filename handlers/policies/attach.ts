@@ -1,4 +1,5 @@
 /** Waiting or misdirected replicas follow the confirmed master; run-time parameters that depend on the group's size are kept. */
+import { TLS_REPLICATION } from "../../model/names.ts";
 import type { Action } from "../../model/plan.ts";
 import { NOTHING, type Policy, type Step } from "./policy.ts";
 import { quorumReached, type RedisMember, redisMembers, redisUp, sameAddress, sentinelElecting } from "./view.ts";
@@ -22,12 +23,16 @@ export function minReplicasToWrite(redisCount: number, wanted: number | undefine
   return wanted ?? (redisCount >= 3 ? 1 : 0);
 }
 
-/** What min-replicas-… should be on this node. Kept by us and not by the boot script, because it follows the group's size. */
+/**
+ * What min-replicas-… should be on this node. Kept by us and not by the boot script, because it follows the group's size. With TLS also what the copying from
+ * a plain server without TLS has changed (act/adopt.ts).
+ */
 export function wantedParameters(one: RedisMember, redisCount: number): Readonly<Record<string, string>> {
   const { settings } = one.member.pod;
   return {
     "min-replicas-to-write": String(minReplicasToWrite(redisCount, settings.minReplicasToWrite)),
     "min-replicas-max-lag": String(settings.minReplicasMaxLagS),
+    ...(settings.tlsSecret === undefined ? {} : { [TLS_REPLICATION]: "yes" }),
   };
 }
 

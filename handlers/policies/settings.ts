@@ -13,7 +13,7 @@ const SETTLED_MS = 120_000;
 const OF_POD: ReadonlySet<string> = new Set<keyof GroupSettings>(["cluster", "role", "sentinel", "container", "priority"]);
 
 export const settings: Policy = ({ facts }) => {
-  const notices = [invalid(facts), different(facts)].flatMap((notice) => notice ?? []);
+  const notices = [invalid(facts), mixed(facts) ?? different(facts)].flatMap((notice) => notice ?? []);
   return notices.length === 0 ? NOTHING : { actions: [], notices };
 };
 
@@ -25,6 +25,24 @@ function invalid({ members }: GroupFacts): Notice | undefined {
   return {
     reason: REASON.InvalidSettings,
     message: `annotations that can't be read, so the default stands in. ${each.join(". ")}. Correct them in the workload's pod template`,
+  };
+}
+
+/**
+ * Pods with and without TLS do not understand each other: neither replicas nor sentinels. Said at once, for such a roll-out never ends by itself. The webhook
+ * refuses what leads here, but not every way.
+ */
+function mixed({ members }: GroupFacts): Notice | undefined {
+  const pods = members.map(({ pod }) => pod).filter((pod) => !pod.ended && !pod.orphan && !pod.terminating);
+  const names = (tls: boolean): string[] =>
+    pods.filter((pod) => (pod.settings.tlsSecret !== undefined) === tls).map(({ name }) => name);
+  const [tls, plain] = [names(true), names(false)];
+  if (tls.length === 0 || plain.length === 0) return undefined;
+  return {
+    reason: REASON.SettingsDiffer,
+    message:
+      `${tls.join(", ")} speak TLS and ${plain.join(", ")} do not: they cannot follow or watch each other. ` +
+      `Give all workloads of the group the same ${ANNOTATION.tls}, or undo the roll-out; docs/tls.md says how a running group gets TLS`,
   };
 }
 
@@ -53,8 +71,8 @@ function differences(one: GroupSettings, other: GroupSettings): string[] {
   return [...new Set([...a.keys(), ...b.keys()])].filter((key) => !OF_POD.has(key) && a.get(key) !== b.get(key));
 }
 
-/** A setting that is kept with its unit (`downAfterMs`) has an annotation without it. */
+/** A setting that is kept with its unit or its kind (`downAfterMs`, `tlsSecret`) has an annotation without it. */
 function annotationOf(key: string): string {
   const names: Readonly<Record<string, string>> = ANNOTATION;
-  return names[key.replace(/(Ms|S)$/, "")] ?? key;
+  return names[key.replace(/(Ms|S|Secret)$/, "")] ?? key;
 }

@@ -120,7 +120,10 @@ function unwell(group: GroupDetail): Advice[] {
     const { pod, redis, sentinel } = member;
     if (redis?.state === "denied" || sentinel?.state === "denied") {
       return [
-        { text: `${pod} refuses the password: it started with another one. Restart it.`, commands: [describe(group, pod)] },
+        {
+          text: `${pod} refuses the password, or its certificate is not the group's: it started with another one. Restart it.`,
+          commands: [describe(group, pod)],
+        },
       ];
     }
     if (redis !== undefined && redis.state !== "up") {

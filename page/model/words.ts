@@ -59,7 +59,7 @@ export const kindOf = (kind: string): string => KIND[kind] ?? kind;
 const DOWN: Readonly<Record<Down["state"], string>> = {
   refused: "refuses connections",
   timeout: "does not answer",
-  denied: "refuses the password",
+  denied: "refuses the password, or its certificate is not the group's",
   unknown: "not reached yet",
 };
 

@@ -1,4 +1,5 @@
 import { Redis } from "ioredis";
+import type { Bed } from "./bed.ts";
 
 /** Nobody on loopback needs longer for an answer, ms. */
 const ANSWER_MS = 3000;
@@ -7,11 +8,12 @@ const ANSWER_MS = 3000;
  * One command on a connection of its own; the reply as lines, as redis-cli prints it: nested replies flat, the server's errors as their text. Rejects where
  * nobody answers.
  */
-export async function ask(host: string, port: number, password: string, words: readonly string[]): Promise<string[]> {
+export async function ask(host: string, port: number, { password, tls }: Bed, words: readonly string[]): Promise<string[]> {
   const redis = new Redis({
     host,
     port,
     ...(password === "" ? {} : { password }),
+    ...(tls === undefined ? {} : { tls: { ca: tls.authority, servername: tls.name } }),
     protocol: 2,
     lazyConnect: true,
     enableReadyCheck: false,

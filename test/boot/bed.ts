@@ -27,6 +27,8 @@ export class Bed {
   readonly binary: ServerBinary;
   readonly shell: Shell;
   readonly password: string;
+  /** all pods of the bed speak TLS with the files of this folder; the tests trust `authority` (PEM) and ask for `name` */
+  tls: { readonly folder: string; readonly authority: string; readonly name: string } | undefined;
 
   private constructor(folder: string, binary: ServerBinary, shell: Shell, password: string) {
     this.#folder = folder;

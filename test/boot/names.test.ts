@@ -22,6 +22,7 @@ const OWN: Readonly<Record<string, string>> = {
   REDIS_HA_GRACE_S: "the webhook: the pod's grace period",
   REDIS_HA_PRESTOP_HANDLERS_S: "how long the preStop hook leaves the hand-over to the handlers",
   REDIS_HA_SLOT_WAIT_S: "how long a sentinel waits for its slot",
+  REDIS_HA_TURN_S: "how long the turn of a sentinel is that starts again with a renewed certificate (tests)",
   REDIS_HA_SERVER: "between bin/redis and the wrappers: the server that was named by its full path",
   REDIS_HA_GUARD: "between bin/redis and the wrappers: the process that watches for a start past them",
 };

@@ -51,6 +51,7 @@ export class Pod {
       [ENV.podUid]: this.uid,
       [ENV.downAfterMs]: "2000",
       ...(this.bed.password === "" ? {} : { [ENV.password]: this.bed.password }),
+      ...(this.bed.tls === undefined ? {} : { [ENV.tlsFolder]: this.bed.tls.folder }),
       ...more,
     };
   }
@@ -112,7 +113,7 @@ export class Pod {
   }
 
   async #call(port: number, words: readonly string[]): Promise<string[]> {
-    return ask(this.ip, port, this.bed.password, words).catch(() => []);
+    return ask(this.ip, port, this.bed, words).catch(() => []);
   }
 
   /** `master`, or `slave IP PORT STATE`. */

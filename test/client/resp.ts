@@ -3,6 +3,7 @@
  * No dependencies, so that the folder runs as it is in any container that has Node.
  */
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
 /** An error reply of the server; `kind` is its first word (READONLY, NOREPLICAS, LOADING, …). */
 export class ReplyError extends Error {
@@ -30,6 +31,8 @@ export interface Target {
   readonly host: string;
   readonly port: number;
   readonly password?: string;
+  /** by whom the server's certificate must be signed (PEM), and for which name */
+  readonly tls?: { readonly ca: string; readonly servername: string };
 }
 
 interface Waiting {
@@ -56,7 +59,8 @@ export class Connection {
 
   /** Connects within `timeoutMs` and logs in; that, and every command after it, within `commandMs`. */
   static async open(target: Target, timeoutMs: number, commandMs = timeoutMs): Promise<Connection> {
-    const socket = connect({ host: target.host, port: target.port });
+    const { host, port, tls } = target;
+    const socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls });
     socket.setNoDelay(true);
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => fail("connect-timeout"), timeoutMs);
@@ -66,7 +70,7 @@ export class Connection {
         reject(new ConnectionError(kind));
       };
       socket.once("error", (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
-      socket.once("connect", () => {
+      socket.once(tls === undefined ? "connect" : "secureConnect", () => {
         clearTimeout(timer);
         socket.removeAllListeners("error");
         resolve();

@@ -8,6 +8,7 @@ export const GUIDES = [
   "docs/adoption.md",
   "docs/page.md",
   "docs/production.md",
+  "docs/tls.md",
   "docs/recovery.md",
   "docs/runbooks.md",
   "docs/webhook.md",

@@ -45,6 +45,7 @@ function checkNames(pod: JsonObject): string[] {
   for (const [name, kind] of [
     [INJECTED.volume, "emptyDir"],
     [INJECTED.podInfoVolume, "downwardAPI"],
+    [INJECTED.tlsVolume, "secret"],
   ] as const) {
     const volume = named(at(pod, "spec", "volumes"), name);
     if (volume !== undefined && asObject(field(volume.object, kind)) === undefined) {
@@ -59,8 +60,9 @@ function checkMounts(pod: JsonObject, target: string | undefined): string[] {
   const container = named(at(pod, "spec", "containers"), target);
   return objects(at(container?.object, "volumeMounts")).flatMap(({ object }) => {
     const path = field(object, "mountPath");
-    const ours = [INJECTED.volume, INJECTED.podInfoVolume].some((name) => name === field(object, "name"));
-    if (ours || (path !== INJECTED.mountPath && path !== INJECTED.podInfoMountPath)) return [];
+    const ours = [INJECTED.volume, INJECTED.podInfoVolume, INJECTED.tlsVolume].some((name) => name === field(object, "name"));
+    const reserved = [INJECTED.mountPath, INJECTED.podInfoMountPath, INJECTED.tlsMountPath].some((one) => one === path);
+    if (ours || !reserved) return [];
     return [`container "${target}": the path ${path} is reserved for redis-ha; mount your volume elsewhere`];
   });
 }

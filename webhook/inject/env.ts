@@ -1,5 +1,14 @@
 /** The environment of the boot scripts, the same for a redis and a sentinel container. */
-import { ENV, LABEL, masterName, SECRET_KEY, SENTINEL_PORT, secretName, sentinelServiceName } from "../../model/names.ts";
+import {
+  ENV,
+  INJECTED,
+  LABEL,
+  masterName,
+  SECRET_KEY,
+  SENTINEL_PORT,
+  secretName,
+  sentinelServiceName,
+} from "../../model/names.ts";
 import type { GroupSettings } from "../../model/settings.ts";
 import { asNumber, at, covers, field, type JsonObject, named } from "../json.ts";
 import type { Patch, Path } from "./patch.ts";
@@ -38,6 +47,7 @@ export function groupEnv(view: PodView): JsonObject[] {
     ...given(ENV.minReplicasToWrite, settings.minReplicasToWrite),
     text(ENV.minReplicasMaxLag, String(settings.minReplicasMaxLagS)),
     ...given(ENV.priority, settings.priority),
+    ...(settings.tlsSecret === undefined ? [] : [text(ENV.tlsFolder, INJECTED.tlsMountPath)]),
     text(GRACE, String(asNumber(at(pod, "spec", "terminationGracePeriodSeconds")) ?? DEFAULT_GRACE_S)),
   ];
 }
@@ -45,6 +55,10 @@ export function groupEnv(view: PodView): JsonObject[] {
 /** Sets variables of a container by name; the user's own and their order stay. */
 export function injectEnv(view: PodView, patch: Patch, container: JsonObject, path: Path, wanted: readonly JsonObject[]): void {
   const list = field(container, "env");
+  // Copied from a pod with TLS: the server would look for files that nobody mounts.
+  const stale = view.fresh && view.settings.tlsSecret === undefined ? named(list, ENV.tlsFolder) : undefined;
+  if (stale !== undefined && field(stale.object, "value") !== "")
+    patch.replace([...path, "env", stale.index], text(ENV.tlsFolder, ""));
   for (const variable of wanted) {
     const name = String(field(variable, "name"));
     const found = named(list, name);

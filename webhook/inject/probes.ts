@@ -1,6 +1,6 @@
 /** Probes, preStop hook and readiness gate of a Redis pod. */
-import { IN_SYNC_GATE, INJECTED } from "../../model/names.ts";
-import { asNumber, asObject, at, field, type Json, objects } from "../json.ts";
+import { ANNOTATION, IN_SYNC_GATE, INJECTED } from "../../model/names.ts";
+import { asNumber, asObject, at, field, type Json, type JsonObject, objects, strings } from "../json.ts";
 import { DEFAULT_GRACE_S } from "./env.ts";
 import type { Patch } from "./patch.ts";
 import type { PodView } from "./view.ts";
@@ -15,6 +15,10 @@ const SHORT_GRACE_S = 10;
  */
 export function injectProbes({ target, settings }: PodView, patch: Patch, warnings: string[]): void {
   const { object, index } = target;
+  if (settings.tlsSecret !== undefined) {
+    injectTlsProbes(object, index, settings.port, patch, warnings);
+    return;
+  }
   const tcpSocket = { port: settings.port };
   const wanted: Readonly<Record<string, Json>> = {
     // Holds back the other two until the server listens, which it does before it loads its data; ten minutes for an image with a slow entrypoint.
@@ -28,6 +32,28 @@ export function injectProbes({ target, settings }: PodView, patch: Patch, warnin
   }
   if (at(object, "livenessProbe", "exec") !== undefined) {
     warnings.push("the pod's own exec livenessProbe is kept: it must take the errors LOADING and MASTERDOWN for alive");
+  }
+}
+
+/** Something answers on this port, whatever it says. */
+export const aliveProbe = (port: number): JsonObject => ({ exec: { command: [INJECTED.aliveCommand, String(port)] } });
+
+/**
+ * With TLS the server logs a warning for every connection that is only opened, so ours ask by the image's own command line tool, and seldom (ADR 0034). No
+ * liveness probe: a server that stands still for a minute would be restarted, and a process that ended is seen without one.
+ */
+function injectTlsProbes(object: JsonObject, index: number, port: number, patch: Patch, warnings: string[]): void {
+  const wanted: Readonly<Record<string, Json>> = {
+    startupProbe: { ...aliveProbe(port), periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 300 },
+    readinessProbe: { ...aliveProbe(port), periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 3 },
+  };
+  for (const [name, probe] of Object.entries(wanted)) {
+    if ((field(object, name) ?? null) === null) patch.set(["spec", "containers", index], object, name, probe);
+  }
+  for (const name of ["startupProbe", "readinessProbe", "livenessProbe"]) {
+    const words = strings(at(object, name, "exec", "command"))?.join(" ") ?? "";
+    if (/(redis|valkey)-cli/.test(words) && !words.includes("--tls"))
+      warnings.push(`${name}: with ${ANNOTATION.tls} it needs: redis-cli --tls --cacert ${INJECTED.tlsMountPath}/ca.crt`);
   }
 }
 

@@ -11,7 +11,7 @@ export function injectRedis(view: PodView, patch: Patch): void {
   const path = ["spec", "containers", index];
   injectEnv(view, patch, object, path, groupEnv(view));
   if (!startsWithOurs(object, INJECTED.redisCommand)) wrapCommand(patch, object, path);
-  injectMounts(patch, object, path, redisMounts());
+  injectMounts(patch, object, path, redisMounts(view));
 }
 
 /**

@@ -3,6 +3,7 @@ import { INJECTED, SENTINEL_PORT } from "../../model/names.ts";
 import { field, type JsonObject, strings } from "../json.ts";
 import { groupEnv, injectEnv } from "./env.ts";
 import type { Patch } from "./patch.ts";
+import { aliveProbe } from "./probes.ts";
 import { injectedResources } from "./resources.ts";
 import { sentinelSecurity } from "./security.ts";
 import { type PodView, startsWithOurs } from "./view.ts";
@@ -27,7 +28,7 @@ export function sentinelSidecar(view: PodView): JsonObject {
     env: groupEnv(view),
     resources: injectedResources(pod, context.config.sentinelResources),
     securityContext: sentinelSecurity(view),
-    volumeMounts: sentinelMounts(),
+    volumeMounts: sentinelMounts(view),
   };
 }
 
@@ -44,11 +45,11 @@ export function injectSentinelRole(view: PodView, patch: Patch, warnings: string
     if (args !== undefined) patch.remove([...path, "args"]);
   }
   injectEnv(view, patch, object, path, groupEnv(view));
-  injectMounts(patch, object, path, sentinelMounts());
+  injectMounts(patch, object, path, sentinelMounts(view));
   if ((field(object, "readinessProbe") ?? null) === null) {
     // Says "it listens" and no more: whether it has a quorum is nothing that a probe of one pod should decide.
     patch.set(path, object, "readinessProbe", {
-      tcpSocket: { port: SENTINEL_PORT },
+      ...(view.settings.tlsSecret === undefined ? { tcpSocket: { port: SENTINEL_PORT } } : aliveProbe(SENTINEL_PORT)),
       periodSeconds: 5,
       timeoutSeconds: 2,
       failureThreshold: 3,

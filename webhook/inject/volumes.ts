@@ -1,5 +1,5 @@
 /** Volumes and mounts. */
-import { INJECTED, MARK } from "../../model/names.ts";
+import { INJECTED, MARK, TLS_FILES } from "../../model/names.ts";
 import { at, covers, field, type JsonObject, named, objects } from "../json.ts";
 import type { Patch, Path } from "./patch.ts";
 import type { PodView } from "./view.ts";
@@ -15,9 +15,23 @@ const POD_INFO: JsonObject = {
   },
 };
 
+/**
+ * Each file is named, so that a Secret without one of them keeps the pod from starting, with an Event that says which. Readable by every user of the pod, since
+ * the server runs as whoever the image or the platform says; only the containers of Redis and Sentinel have the mount.
+ */
+const certificates = (secretName: string): JsonObject => ({
+  name: INJECTED.tlsVolume,
+  secret: { secretName, defaultMode: 0o444, items: Object.values(TLS_FILES).map((key) => ({ key, path: key })) },
+});
+
 export function injectVolumes(view: PodView, patch: Patch): void {
   const list = at(view.pod, "spec", "volumes");
-  const wanted = view.sidecar || view.settings.role === "sentinel" ? [SHARED, POD_INFO] : [SHARED];
+  const { role, tlsSecret } = view.settings;
+  const wanted = [
+    SHARED,
+    ...(view.sidecar || role === "sentinel" ? [POD_INFO] : []),
+    ...(tlsSecret === undefined ? [] : [certificates(tlsSecret)]),
+  ];
   for (const volume of wanted) {
     const found = named(list, String(field(volume, "name")));
     if (found === undefined) patch.append(["spec", "volumes"], list, volume);
@@ -25,12 +39,13 @@ export function injectVolumes(view: PodView, patch: Patch): void {
   }
 }
 
-export function redisMounts(): JsonObject[] {
-  return [{ name: INJECTED.volume, mountPath: INJECTED.mountPath }];
+export function redisMounts({ settings }: PodView): JsonObject[] {
+  const tls = { name: INJECTED.tlsVolume, mountPath: INJECTED.tlsMountPath, readOnly: true };
+  return [{ name: INJECTED.volume, mountPath: INJECTED.mountPath }, ...(settings.tlsSecret === undefined ? [] : [tls])];
 }
 
-export function sentinelMounts(): JsonObject[] {
-  return [...redisMounts(), { name: INJECTED.podInfoVolume, mountPath: INJECTED.podInfoMountPath, readOnly: true }];
+export function sentinelMounts(view: PodView): JsonObject[] {
+  return [...redisMounts(view), { name: INJECTED.podInfoVolume, mountPath: INJECTED.podInfoMountPath, readOnly: true }];
 }
 
 /** Mounts by path: the same volume may be mounted by the user elsewhere too. */

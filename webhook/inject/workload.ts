@@ -21,16 +21,20 @@ export function injectWorkload(value: unknown, context: WorkloadContext): Inject
   const workload = asObject(value) ?? {};
   const template = mapsOf(at(workload, ...TEMPLATE));
   const own = mapsOf(at(workload, "metadata"));
-  if (!isAsked(own.annotations, own.labels) && !isAsked(template.annotations, template.labels)) return skip("not-annotated");
+  const old = asObject(context.oldObject);
+  if (!isAsked(own.annotations, own.labels) && !isAsked(template.annotations, template.labels)) {
+    const errors = checkProtocol(old, templatePod(workload, {}, []));
+    return errors.length === 0 ? skip("not-annotated") : { ...skip("not-annotated"), errors };
+  }
   // Only its finalizers are still to be removed, and that must never be refused.
   if (at(workload, "metadata", "deletionTimestamp") !== undefined) return skip("being-deleted");
 
-  const old = asObject(context.oldObject);
   const warnings: string[] = [];
   const copied = toCopy(workload, old, warnings);
   const removed = toRemove(workload, old);
   const pod = injectPod(templatePod(workload, copied, removed), context);
-  const errors = [...checkSelector(workload), ...pod.errors, ...leftOver(workload, removed)];
+  const protocol = checkProtocol(old, templatePod(workload, copied, removed));
+  const errors = [...checkSelector(workload), ...pod.errors, ...leftOver(workload, removed), ...protocol];
   const known = old === undefined ? [] : errorsOf(old, context);
   // An object that was wrong before may be updated in other respects (scaled, labelled by a controller), as Kubernetes itself does it.
   const fresh = errors.filter((error) => !known.includes(error));
@@ -91,6 +95,20 @@ function leftOver(workload: JsonObject, removed: readonly string[]): string[] {
   const left = Object.keys(wishesOf(workload));
   const words = left.map((key) => `${key}-`).join(" ");
   return left.length === 0 ? [] : [`to leave the group, remove in the same change: ${words}`];
+}
+
+/**
+ * Pods with and without TLS cannot replicate from each other, nor can their sentinels meet: a roll-out from one to the other would stand still, or lose what
+ * is in memory. Nothing is lost where nothing runs.
+ */
+function checkProtocol(old: JsonObject | undefined, next: JsonObject): string[] {
+  if (old === undefined || at(old, "spec", "replicas") === 0) return [];
+  const [before, after] = [mapsOf(at(old, ...TEMPLATE)), mapsOf(at(next, "metadata"))];
+  if (!isAsked(before.annotations, before.labels)) return [];
+  if ((before.annotations[ANNOTATION.tls] === undefined) === (after.annotations[ANNOTATION.tls] === undefined)) return [];
+  return [
+    `${ANNOTATION.tls}: pods with and without TLS do not understand each other, so a running group cannot change by a roll-out; scale to 0 first if its data is on volumes or may go, else see docs/tls.md`,
+  ];
 }
 
 function removalWarning(key: string): string {

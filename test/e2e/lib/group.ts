@@ -47,6 +47,8 @@ export class Group {
   readonly client: ClientPod;
   readonly namespace: string;
   readonly cluster: string;
+  /** of a group with TLS: the CA that its clients trust (PEM) */
+  authority: string | undefined;
   #password: string | undefined;
 
   constructor(bed: Bed, client: ClientPod, namespace: string, cluster = "cache") {
@@ -105,11 +107,17 @@ export class Group {
 
   /** As an application writes it: the Service's DNS name and the password of the Secret. */
   async throughService(): Promise<Target> {
-    return { host: masterServiceName(this.cluster), port: REDIS_PORT, password: await this.password() };
+    const host = masterServiceName(this.cluster);
+    return { host, port: REDIS_PORT, password: await this.password(), ...this.#tls(host) };
   }
 
   async at(ip: string, port = REDIS_PORT): Promise<Target> {
-    return { host: ip, port, password: await this.password() };
+    // A certificate names Services, no addresses.
+    return { host: ip, port, password: await this.password(), ...this.#tls(masterServiceName(this.cluster)) };
+  }
+
+  #tls(servername: string): Pick<Target, "tls"> {
+    return this.authority === undefined ? {} : { tls: { ca: this.authority, servername } };
   }
 
   async redises(): Promise<RedisSeen[]> {

@@ -92,6 +92,7 @@ const healthy = (): Facts => ({
   events: [],
   groups: [group("ok")],
   dnsEndpoints: 2,
+  tlsSecrets: [],
   unread: [],
 });
 

@@ -161,6 +161,41 @@ describe("a wish that is taken back is taken out of the template too", () => {
   });
 });
 
+describe("a running group cannot change between plain and TLS", () => {
+  const tls = { [ANNOTATION.tls]: "secret:cache-tls" };
+  const own = (annotations: Record<string, string>, spec: JsonObject = {}) =>
+    workload({ annotations }, { annotations }, { spec });
+  const refused = [expect.stringContaining(`${ANNOTATION.tls}: pods with and without TLS do not understand each other`)];
+
+  test.each([
+    [
+      "on, by the workload's annotation",
+      workload({ annotations: { ...cluster, ...tls } }, { annotations: cluster }),
+      own(cluster),
+    ],
+    ["on, by the template's", own({ ...cluster, ...tls }), own(cluster)],
+    ["off", own(cluster), own({ ...cluster, ...tls })],
+    ["off with everything else, which is the way back to plain pods", own({}), own({ ...cluster, ...tls })],
+    [
+      "off by taking back the wishes of the workload",
+      workload({}, { annotations: { ...cluster, ...tls } }),
+      own({ ...cluster, ...tls }),
+    ],
+  ])("%s: refused", (_, next, before) => {
+    expect(injectWorkload(next, { ...contextAt(), oldObject: before })).toMatchObject({ errors: refused, operations: [] });
+  });
+
+  test.each([
+    ["where nothing runs", own({ ...cluster, ...tls }), own(cluster, { replicas: 0 })],
+    ["a plain server that becomes a group with TLS", own({ ...cluster, ...tls }), workload({})],
+    ["a new group", own({ ...cluster, ...tls }), undefined],
+    ["another Secret", own({ ...cluster, [ANNOTATION.tls]: "secret:other" }), own({ ...cluster, ...tls })],
+    ["plain and of no group", workload({}), workload({})],
+  ])("%s: allowed", (_, next, before) => {
+    expect(injectWorkload(next, { ...contextAt(), oldObject: before }).errors).toEqual([]);
+  });
+});
+
 describe("mistakes are answered at once", () => {
   test("those of the settings and of the pods it would make", () => {
     const { errors, operations } = inject(
