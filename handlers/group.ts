@@ -84,6 +84,7 @@ export class Group {
       group,
       plan: this.#plan,
       facts: this.#facts,
+      halted: this.#objects.halted,
       timelines: mergeTimelines(this.#timelines, source.timelines()),
       ...(certificate === undefined ? {} : { certificateUntil: certificate.until }),
     };
