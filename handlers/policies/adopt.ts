@@ -106,7 +106,12 @@ export const release: Policy = ({ facts, truth, memory }): Step => {
       return { actions: [], state: "handover", stop: true, memory: { handoverWanted } };
     return { actions: [{ kind: "release", member: truth.member, outsider: heir }], state: "handover", stop: true };
   }
-  if (heir.redis.role === "master" && heir.redis.keys > truth.redis.keys) return NOTHING; // not empty: not ours to overwrite
+  if (heir.redis.role === "master" && heir.redis.keys > 0 && !ofLine(heir.redis, truth.redis)) {
+    const text =
+      `${heir.pod}, which runs without redis-ha, has ${heir.redis.keys} keys that are not of ${nameOf(truth.member)}: nothing is copied over them; ` +
+      "empty it (FLUSHALL) before the other one ends, or annotate the workload again";
+    return { actions: [], notices: [{ reason: REASON.Adopting, message: text }], state: "handover" };
+  }
   const message = `${heir.pod}, which runs without redis-ha, copies the data of ${nameOf(truth.member)}: the annotation was removed`;
   const actions = sameAddress(heir.redis.master, truth.address)
     ? []

@@ -146,7 +146,7 @@ function lastMasterMayLive({ facts, truth }: Context, record: MasterRecord): boo
  * A StatefulSet that starts one pod after the other waits until each is Ready, and the one with the data may be the last. So those that are up count as
  * Ready while the group waits for others. Only with a volume: without one a roll-out that goes on could delete the only copy of the data.
  */
-function readyWhileWaiting({ member }: RedisMember): Action[] {
+export function readyWhileWaiting({ member }: RedisMember): Action[] {
   const { pod } = member;
   if (!pod.hasGate || pod.inSync === true || pod.volume === undefined || pod.terminating) return [];
   return [{ kind: "mark-pod", pod, role: undefined, inSync: true }];

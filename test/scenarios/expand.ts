@@ -230,7 +230,8 @@ function redisOf(pod: PodFact, line: string | null | undefined, group: Group, po
   const words = new Words(line);
   const [kind, of] = words.plain;
   if (kind === "refused" || kind === "timeout" || kind === "denied" || kind === "unknown") {
-    return { state: kind, forMs: words.time("for") ?? 5, last: undefined };
+    const last = words.has("known") ? redisOf(pod, "replica nobody 1000", group, pods) : undefined;
+    return { state: kind, forMs: words.time("for") ?? 5, last: last?.state === "up" ? last : undefined };
   }
   if (kind !== "master" && kind !== "replica") throw new Error(`redis ${pod.name}: ${line}`);
   const offset = Number(words.plain.find((word) => /^\d+$/.test(word)) ?? 1000);

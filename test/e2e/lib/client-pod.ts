@@ -70,7 +70,7 @@ export class ClientPod {
     return answer.reply;
   }
 
-  async startWriters(where: Where, options: { writers?: number; pauseMs?: number } = {}): Promise<void> {
+  async startWriters(where: Where, options: { writers?: number; pauseMs?: number; waitFor?: number } = {}): Promise<void> {
     await this.#post("/writers/start", { ...where, writers: 4, pauseMs: 5, timeoutMs: 1000, ...options });
   }
 
