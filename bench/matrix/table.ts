@@ -24,6 +24,7 @@ const HEAD = [
   "two writable",
   "whole after",
   "INV1 2 3",
+  "load",
 ];
 
 /** Replaces what is between the markers of a file. */
@@ -45,15 +46,9 @@ export function matrix(results: MatrixResults, faults: Readonly<Record<string, M
   const about = Object.entries(results.about).map(([key, value]) => `${key} ${value}`);
   const failed = results.failures.map(({ fault, error }) => `- ${fault}: ${error}`);
   const table = [line(HEAD), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
-  const parts = [`${[...about, loadOf(results.samples)].join(", ")}.`, table];
+  const parts = [`${about.join(", ")}.`, table];
   if (failed.length > 0) parts.push(`Runs that did not come to their end:\n\n${failed.join("\n")}`);
   return `${parts.join("\n\n")}\n`;
-}
-
-/** What else the machine did: the load of the minute before each fault. */
-function loadOf(samples: readonly MatrixSample[]): string {
-  const loads = samples.map(({ load }) => load);
-  return `load before the faults p50 ${quantile(loads, 0.5).toFixed(1)}, highest ${Math.max(...loads).toFixed(1)}`;
 }
 
 function cells(samples: readonly MatrixSample[]): string[] {
@@ -76,6 +71,14 @@ function cells(samples: readonly MatrixSample[]): string[] {
     ms(Math.max(...of(({ twoWritableMs }) => twoWritableMs))),
     late === 0 ? ms(quantile(whole, 0.5)) : `${late} × not in 60 s`,
     [held(({ inv1 }) => inv1), held(({ inv2 }) => inv2), held(({ inv3 }) => inv3)].join(" "),
+    String(
+      Math.round(
+        quantile(
+          of(({ load }) => load),
+          0.5,
+        ),
+      ),
+    ),
   ];
 }
 

@@ -20,6 +20,7 @@ import {
 } from "./context.ts";
 import { cutAfterRouting } from "./cut.ts";
 import { untilAttached } from "./redis.ts";
+import { rivalElected } from "./rival.ts";
 import { writeRoute } from "./route.ts";
 import { remonitor, teach, tell } from "./tell.ts";
 import { Stopwatch } from "./timeline.ts";
@@ -43,7 +44,11 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
     watch.mark("voted");
   }
 
-  const chosen = await freshest(context, action.candidates);
+  const [chosen, rival] = await Promise.all([
+    freshest(context, action.candidates),
+    action.votes > 0 ? rivalElected(context, action.sentinels) : false,
+  ]);
+  if (rival) return refused("a sentinel was elected meanwhile; its election goes first");
   // Votes are a fence of their own, but only against those who ask for none: a leader after us has won newer ones.
   if (!context.leading()) return refused(NOT_LEADING);
   if (chosen === undefined) return failed("no candidate answers any more");

@@ -25,6 +25,7 @@ export async function winVotes(
 ): Promise<Election> {
   const candidate = randomBytes(20).toString("hex");
   let asked = epoch;
+  let ahead = false;
   let granted = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
     const sought = asked;
@@ -36,12 +37,14 @@ export async function winVotes(
     if (granted >= needed) return { won: true, epoch: asked };
     const answered = ballots.filter((ballot) => ballot !== undefined);
     // A foreign leader in the first round is usually the trace of an old election whose epoch we had not heard of (nobody was electing when the facts
-    // were read); in a later round, when we are ahead of all that was told, it is a rival.
+    // were read); when we are ahead of all that was told, it is a rival.
     const foreign = answered.some((ballot) => ballot.leader !== candidate && ballot.leader !== "*" && ballot.epoch >= asked);
-    const rival = foreign && round > 0;
-    if (rival || answered.length < needed) return { won: false, electing: rival, granted, epoch: asked };
+    if (foreign && ahead) return { won: false, electing: true, granted, epoch: asked };
+    // On a busy machine a vote is given and its answer late: whoever is asked again by the same candidate for the same epoch says so at once.
+    if (answered.length < needed) continue;
     // Not granted: ours is behind their current epoch, which they don't tell; an hour of failed elections can have taken it far. Go on further ahead.
     asked = Math.max(asked, ...answered.map((ballot) => ballot.epoch)) + 16 ** round;
+    ahead = true;
   }
   return { won: false, electing: false, granted, epoch: asked };
 }

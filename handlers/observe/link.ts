@@ -1,15 +1,8 @@
 /** One plain connection to one server (redis or sentinel): what can be said of it now, a wake-up when that changes, and commands with a bound. */
-import type { ConnectionOptions } from "node:tls";
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
+import { type Endpoint, newClient, patience } from "./client.ts";
 
-export interface LinkOptions {
-  readonly host: string;
-  readonly port: number;
-  readonly password: string | undefined;
-  /** asked for each attempt, since certificates are renewed; absent: without TLS. Undefined: not known yet, so nobody is spoken to. */
-  readonly tls?: () => ConnectionOptions | undefined;
-  /** shown in CLIENT LIST */
-  readonly name: string;
+export interface LinkOptions extends Endpoint {
   /** the connection came, went, or its state changed */
   readonly onChange: () => void;
   /** called with the connection each time that it is up; for subscriptions */
@@ -23,12 +16,15 @@ const RETRY_MS = [0, 20, 50, 100, 200, 200, 500];
 /** A connection without an answer for so long is made anew, ms. */
 const REOPEN_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 400;
+/**
+ * Beside a connection that has been silent for so long a second one is tried, again and again, ms: after a cut of the network TCP sends its last packet again only
+ * seconds after the way is free, while a new connection is there at once.
+ */
+const BESIDE_MS = 700;
+const BESIDE_TIMEOUT_MS = 200;
+const BESIDE_PAUSE_MS = 50;
 /** A connection that the kernel took for a server that does not answer (stopped, or its node is gone) is given up after this time, ms. */
 const HANDSHAKE_MS = 1000;
-/** With TLS both sides compute in between, and on a busy node they wait for their turn several times: so many times as long. */
-const TLS_FACTOR = 2.5;
-/** The socket of a silent server is destroyed so long after it was closed, ms. */
-const DISCONNECT_MS = 200;
 /** A server that has not answered for this long is called silent, ms. One tick of a busy server's fork can take 100 ms. */
 export const ANSWER_MS = 300;
 
@@ -49,6 +45,9 @@ export class Link {
   #hung = 0;
   #hungSince = 0;
   #reopen: NodeJS.Timeout | undefined;
+  /** the connection that is tried beside the silent one, and the timer of its next step */
+  #beside: Redis | undefined;
+  #besideTimer: NodeJS.Timeout | undefined;
   #everUp = false;
 
   constructor(options: LinkOptions) {
@@ -103,6 +102,7 @@ export class Link {
     this.#closed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#reopen);
+    this.#endBeside();
     this.#redis?.disconnect();
     this.#redis = undefined;
   }
@@ -114,52 +114,76 @@ export class Link {
       // Its node may have lost its power and be back with another server at the same address: TCP alone would notice after minutes.
       const redis = this.#redis;
       this.#reopen = setTimeout(() => redis !== undefined && this.#hung > 0 && this.#giveUp(redis, "timeout"), REOPEN_MS);
+      if (redis !== undefined) this.#besideTimer = setTimeout(() => this.#tryBeside(redis), BESIDE_MS);
       this.#changed();
     }
+    const of = this.#redis;
     const settle = (): void => {
+      // What is still open on a connection that was replaced says nothing of this one.
+      if (this.#redis !== of) return;
       this.#hung = Math.max(0, this.#hung - 1);
       if (this.#hung > 0) return;
       clearTimeout(this.#reopen);
+      this.#endBeside();
       this.#changed();
     };
     answer.then(settle, settle);
   }
 
+  /** One try of a second connection; whichever of the two answers first is the link from then on. A refusal is for the first one to find out. */
+  #tryBeside(silent: Redis): void {
+    if (this.#redis !== silent || this.#hung === 0) return;
+    const fresh = newClient(this.options, BESIDE_TIMEOUT_MS);
+    if (fresh === undefined) return;
+    this.#beside = fresh;
+    const again = (): void => {
+      if (this.#beside !== fresh) return;
+      this.#endBeside();
+      this.#besideTimer = setTimeout(() => this.#tryBeside(silent), BESIDE_PAUSE_MS);
+    };
+    this.#besideTimer = setTimeout(again, patience(this.options, HANDSHAKE_MS));
+    fresh.on("error", () => undefined);
+    fresh.on("end", again);
+    fresh.on("ready", () => {
+      const answered = (error?: Error): void => {
+        if (this.#beside !== fresh || (error !== undefined && !replyMeansUp(error))) return;
+        this.#beside = undefined;
+        this.#takeOver(fresh, silent);
+      };
+      fresh.call("PING").then(() => answered(), answered);
+    });
+    fresh.connect().catch(() => undefined);
+  }
+
+  #endBeside(): void {
+    clearTimeout(this.#besideTimer);
+    const beside = this.#beside;
+    this.#beside = undefined;
+    beside?.disconnect();
+  }
+
+  #takeOver(fresh: Redis, silent: Redis): void {
+    this.#endBeside();
+    clearTimeout(this.#reopen);
+    this.#redis = fresh;
+    this.#hung = 0;
+    silent.disconnect();
+    this.#watch(fresh);
+    this.options.onUp?.(fresh);
+    this.#changed();
+  }
+
   #connect(): void {
     if (this.#closed) return;
     this.#hung = 0;
-    const { host, port, password, name } = this.options;
-    const tls = this.options.tls?.();
-    if (this.options.tls !== undefined && tls === undefined) {
+    const redis = newClient(this.options, CONNECT_TIMEOUT_MS);
+    if (redis === undefined) {
       this.#lost("timeout");
       return;
     }
-    const factor = tls === undefined ? 1 : TLS_FACTOR;
-    const redis = new Redis({
-      host,
-      port,
-      ...(password === undefined ? {} : { password }),
-      ...(tls === undefined ? {} : { tls }),
-      connectionName: name,
-      protocol: 2,
-      lazyConnect: true,
-      connectTimeout: CONNECT_TIMEOUT_MS * factor,
-      disconnectTimeout: DISCONNECT_MS,
-      retryStrategy: () => null,
-      reconnectOnError: null,
-      enableReadyCheck: false,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      autoResubscribe: false,
-      disableClientInfo: true,
-      keepAlive: 5000,
-    });
     this.#redis = redis;
-    let outcome: LinkState = "refused";
-    const handshake = setTimeout(() => this.#giveUp(redis, "timeout"), HANDSHAKE_MS * factor);
-    redis.on("error", (error: NodeJS.ErrnoException) => {
-      outcome = stateOf(error);
-    });
+    const handshake = setTimeout(() => this.#giveUp(redis, "timeout"), patience(this.options, HANDSHAKE_MS));
+    this.#watch(redis, handshake);
     redis.on("ready", () => {
       // AUTH is sent in front of everything else; its refusal arrives as an error, and the first PING tells.
       const answered = (error?: Error): void => {
@@ -170,12 +194,20 @@ export class Link {
       };
       redis.call("PING").then(() => answered(), answered);
     });
+    redis.connect().catch(() => {
+      // told by "error" and "end"
+    });
+  }
+
+  /** Tells the end of the connection that is the link, and what it died of. */
+  #watch(redis: Redis, handshake?: NodeJS.Timeout): void {
+    let outcome: LinkState = "refused";
+    redis.on("error", (error: NodeJS.ErrnoException) => {
+      outcome = stateOf(error);
+    });
     redis.on("end", () => {
       clearTimeout(handshake);
       if (this.#redis === redis) this.#lost(outcome);
-    });
-    redis.connect().catch(() => {
-      // told by "error" and "end"
     });
   }
 
@@ -199,6 +231,7 @@ export class Link {
   #lost(outcome: LinkState): void {
     if (this.#closed) return;
     const fresh = this.#state === "up";
+    this.#endBeside();
     this.#redis?.disconnect();
     this.#redis = undefined;
     this.#set(fresh ? "connecting" : outcome);

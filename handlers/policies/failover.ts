@@ -47,8 +47,10 @@ export const failover: Policy = (context): Step => {
     return watch(`${memory.promotionsTried} promotions came to nothing; Sentinel's own failover goes first for a while`);
   }
   const message = `master ${truth.member?.pod.name ?? truth.address.ip} is lost: ${why}`;
-  const way = wayOf(memory.promotionsTried, facts.settings);
   const byAnnotation = facts.settings.promotion === "sentinel";
+  // In TILT a sentinel votes, but leads no failover.
+  const canLead = byAnnotation || monitoring(facts).length >= majority(facts);
+  const way = canLead ? wayOf(memory.promotionsTried, facts.settings) : "votes";
   // Sentinel would choose anybody, and here somebody is master already.
   if (way === "ask" && begun.length === 0) return askSentinel(context, message);
   const everybody = sentinelMembers(facts).every((one) => watching.some(({ member }) => member === one));

@@ -16,9 +16,11 @@ import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
-/** On a loaded machine; quiet numbers are in docs/expose.md. */
-const KILL_GAP_MS = 4000;
+/** On a loaded machine, and still sooner than Sentinel alone (down-after 5 s, then the failover); measured numbers are in docs/expose.md. */
+const KILL_GAP_MS = 6000;
 const HANDOVER_GAP_MS = 3000;
+/** The cordon's hand-over and the evictions share kube-proxy's second. */
+const DRAIN_GAP_MS = 5000;
 /** What a master that is killed had acknowledged and not sent yet. */
 const KILL_LOST = 8;
 const OURS = budgetName("cache");
@@ -26,7 +28,7 @@ const THEIRS = "mine";
 
 const internalIp = ({ status }: Node): string => status?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? "";
 
-test("spread, a drain under the budget, and kill -9 and hand-over through a node port", { timeout: 300_000 }, async ({
+test("spread, a drain under the budget, and kill -9 and hand-over through a node port", { timeout: 420_000 }, async ({
   bed,
   space,
 }) => {
@@ -35,7 +37,7 @@ test("spread, a drain under the budget, and kill -9 and hand-over through a node
   const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
   expect(yaml).toContain(key);
   await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.expose}: NodePort`) });
-  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", 120_000, async () => await group.whole(EXPECTED));
   const { items: nodes } = await bed.kube.list<Node>(PATH.nodes());
   expect(new Set((await group.pods()).map(({ spec }) => spec?.nodeName)).size, "spread").toBe(Math.min(nodes.length, 3));
 
@@ -74,7 +76,7 @@ test("spread, a drain under the budget, and kill -9 and hand-over through a node
     const drained = await underFault(group, "kubectl drain under a budget, seen through a node port", EXPECTED, async () => {
       await bed.kubectl(["drain", node, ...options]);
     });
-    expect(drained.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
+    expect(drained.window.gapMs).toBeLessThan(DRAIN_GAP_MS);
   } finally {
     await bed.kubectl(["uncordon", node]);
   }
@@ -87,9 +89,11 @@ test("spread, a drain under the budget, and kill -9 and hand-over through a node
     expect(spec?.selector).toBeUndefined();
     expect(status?.expectedPods).toBe(0);
   });
-  const events = await eventsOf(bed, space.namespace, "Service", "cache-master");
-  const told = events.filter(({ reason }) => reason === REASON.DisruptionBudgetChanged).map(({ message }) => message);
-  expect(told.join("\n")).toContain(`${THEIRS} selects the same pods`);
+  await waitUntil("the Event that says why", 10_000, async () => {
+    const events = await eventsOf(bed, space.namespace, "Service", "cache-master");
+    const told = events.filter(({ reason }) => reason === REASON.DisruptionBudgetChanged).map(({ message }) => message);
+    expect(told.join("\n")).toContain(`${THEIRS} selects the same pods`);
+  });
   await kubectl("delete", "poddisruptionbudget", THEIRS);
   await waitUntil("ours to be back", 30_000, inForce);
 

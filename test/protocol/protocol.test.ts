@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { agrees, makeAgree, sayHello } from "../../handlers/act/hello.ts";
+import { rivalElected } from "../../handlers/act/rival.ts";
 import { winVotes } from "../../handlers/act/votes.ts";
 import type { Address, MemberFact } from "../../model/facts.ts";
 import { REDIS_PORT } from "../../model/names.ts";
@@ -162,6 +163,32 @@ describe.concurrent.each(VERSIONS.flatMap((version) => ACCESS.map((access) => ({
       await bed.sentinelLink(first).call(["SENTINEL", "RESET", NAME], 2000);
       await until("the peers again", async () => (await ids()).length === 2, 10_000);
       expect(await ids()).not.toContain(RIVAL);
+    });
+
+    test.sequential("a sentinel's own failover that began after our look is seen once the votes are ours, and until it has ended", async () => {
+      const members = await bed.read();
+      const [, leader] = members;
+      if (leader === undefined) throw new Error("no member");
+      const [before] = masters(members);
+      expect(await rivalElected(bed.context, members)).toBe(false);
+      // NOGOODSLAVE until it has heard of both replicas since the last change.
+      const command = ["SENTINEL", "FAILOVER", NAME];
+      await until(
+        "its failover",
+        async () => (await bed.sentinelLink(leader).call(command, 2000).catch(String)) === "OK",
+        15_000,
+      );
+      const election = await winVotes(bed.context, members, MAJORITY, Math.max(...epochs(members)) + 1);
+      expect(election.won || election.electing).toBe(true);
+      expect(await rivalElected(bed.context, members)).toBe(true);
+      await until(
+        "the end of it",
+        async () => {
+          const after = masters(await bed.read());
+          return new Set(after).size === 1 && after[0] !== before && !(await rivalElected(bed.context, members));
+        },
+        15_000,
+      );
     });
 
     test.sequential("TILT: seen in the facts, so its word on the master does not count; votes and hellos work on as before", async () => {

@@ -84,8 +84,10 @@ async function reuseAddress(scene: Scene): Promise<void> {
   await bed.kubectl(["-n", namespace, "delete", "pod", "stranger", "--force", "--grace-period=0"]);
 }
 
+/** A replica that can't write what its master sends ends (replica-ignore-disk-write-errors), so another process may have the disk by the end. */
 async function fillDisk(scene: Scene): Promise<void> {
-  const folder = `/proc/${await masterPid(scene)}/root/data`;
+  const disk = async (): Promise<string> => `/proc/${await masterPid(scene)}/root/data`;
+  const folder = await disk();
   const full = `${folder}/full`;
   try {
     for (;;) writeFileSync(full, MIB, { flag: "a" });
@@ -97,7 +99,7 @@ async function fillDisk(scene: Scene): Promise<void> {
     await scene.client.command(target, "BGSAVE");
     await seconds(20);
   } finally {
-    rmSync(full, { force: true });
+    await waitUntil("the disk to be free again", 60_000, async () => rmSync(`${await disk()}/full`));
   }
   // As soon as it can save again it takes writes again.
   await scene.client.command(await scene.ours.group.at(scene.ip), "BGSAVE").catch(() => undefined);

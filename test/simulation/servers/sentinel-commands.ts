@@ -5,6 +5,17 @@ import { HELLO } from "./sentinel-constants.ts";
 import type { Instance } from "./sentinel-instance.ts";
 import { type Connection, LATER } from "./server.ts";
 
+/** sentinelFailoverStateStr */
+const STATE = {
+  none: "none",
+  "wait-start": "wait_start",
+  select: "select_slave",
+  "send-noone": "send_slaveof_noone",
+  "wait-promotion": "wait_promotion",
+  reconf: "reconf_slaves",
+  "update-config": "update_config",
+} as const;
+
 const NO_SUCH = error("ERR No such master with that name");
 
 export function executeSentinel(sentinel: SentinelServer, connection: Connection, command: readonly string[]): unknown {
@@ -54,6 +65,7 @@ function subcommand(sentinel: SentinelServer, name: string, rest: readonly strin
     case "MASTER":
       return [
         ...fields(master, flagsOf(master)),
+        ...(master.failover.inProgress ? ["failover-state", STATE[master.failover.state]] : []),
         ...["config-epoch", String(master.configEpoch), "quorum", String(master.settings.quorum)],
         ...["num-slaves", String(master.slaves.length), "num-other-sentinels", String(master.sentinels.length)],
         ...["down-after-milliseconds", String(master.settings.downAfter)],

@@ -1,5 +1,5 @@
 /** The connection's states against a real redis-server: what each fault looks like, and how fast. */
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import { Link, LinkError, type LinkState } from "../../../handlers/observe/link.ts";
@@ -129,6 +129,64 @@ test("SIGSTOP: silent, never refused; SIGCONT: up on the same connection", async
   started.signal("SIGCONT");
   await until("up", 200);
   expect(seen.map(({ state }) => state)).toEqual(["up", "timeout", "up"]);
+  expect(await link.call(["PING"])).toBe("PONG");
+});
+
+/** A network between us and a server, which can lose all that is under way: what exists stays silent, what is new gets through. */
+async function network(to: number): Promise<{ port: number; lose(): void; taken: () => number }> {
+  const open = new Set<Socket>();
+  let taken = 0;
+  const proxy = createServer((near) => {
+    taken += 1;
+    const far = connect(to, "127.0.0.1");
+    for (const socket of [near, far]) {
+      open.add(socket);
+      socket.on("error", () => undefined);
+    }
+    near.pipe(far).pipe(near);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  cleanups.push(() => {
+    proxy.close();
+    for (const socket of open) socket.destroy();
+  });
+  const address = proxy.address();
+  return {
+    port: address !== null && typeof address === "object" ? address.port : 0,
+    lose: () => {
+      for (const socket of open) socket.unpipe().pause();
+    },
+    taken: () => taken,
+  };
+}
+
+test("a connection that the network lost: a new one takes its place long before TCP would notice", async () => {
+  const { port } = await server(await freePort());
+  const way = await network(port);
+  const { link, until, seen } = watch(way.port);
+  await until("up");
+  way.lose();
+  await expect(link.call(["PING"], 100)).rejects.toBeInstanceOf(LinkError);
+  expect(link.state).toBe("timeout");
+  await until("up", 3000);
+  expect(await link.call(["PING"])).toBe("PONG");
+  expect(seen.map(({ state }) => state)).toEqual(["up", "timeout", "up"]);
+  // The silent one is closed, and nothing of it is left to say that the link is down.
+  await sleep(400);
+  expect(link.state).toBe("up");
+  expect(way.taken()).toBe(2);
+});
+
+test("SIGSTOP for longer: second connections are tried, and the server is silent until it is woken", async () => {
+  const started = await server(await freePort());
+  const { link, until, seen } = watch(started.port);
+  await until("up");
+  started.signal("SIGSTOP");
+  await link.call(["PING"], 50).catch(() => undefined);
+  await sleep(1500);
+  expect(seen.map(({ state }) => state)).toEqual(["up", "timeout"]);
+  started.signal("SIGCONT");
+  await until("up", 1000);
   expect(await link.call(["PING"])).toBe("PONG");
 });
 
