@@ -2,6 +2,7 @@
 import { Gauge, type Registry } from "prom-client";
 import type { GroupFacts, RedisUp } from "../model/facts.ts";
 import type { Plan } from "../model/plan.ts";
+import { HALTED } from "../model/reasons.ts";
 import type { GroupView } from "./group.ts";
 import { findTruth } from "./policies/truth.ts";
 import { majority, redisMembers, redisUp, sentinelMembers, sentinelsUp } from "./policies/view.ts";
@@ -41,6 +42,12 @@ export function groupNumbers({ facts, plan, certificateUntil }: GroupView): Grou
     masterSince: Number.isNaN(since) ? undefined : since / 1000,
     certificateExpiry: certificateUntil === undefined ? undefined : certificateUntil / 1000,
   };
+}
+
+/** A group that is halted before it could be read has this state and no numbers. */
+export function stateOf({ halted, facts, plan }: GroupView): Plan["state"] | undefined {
+  if (halted !== undefined && HALTED.has(halted.reason)) return "halted";
+  return facts === undefined ? undefined : plan?.state;
 }
 
 /** By the master's own account of its replicas; one that is not attached is no lag but a missing replica. */
@@ -113,8 +120,11 @@ export function registerGroupMetrics(registry: Registry, views: () => readonly G
     registers: [registry],
     collect() {
       this.reset();
-      for (const { labels, of } of numbers())
-        for (const state of STATES) this.set({ ...labels, state }, of.state === state ? 1 : 0);
+      for (const view of views()) {
+        const labels = { namespace: view.group.namespace, group: view.group.cluster };
+        const now = stateOf(view);
+        if (now !== undefined) for (const state of STATES) this.set({ ...labels, state }, now === state ? 1 : 0);
+      }
     },
   });
 }

@@ -104,7 +104,10 @@ function withValues(name: string, text: string): string {
 /** Prometheus' own braces must reach it as they are. */
 function monitoring(): Template {
   const files = ["pod-monitor.yaml", "prometheus-rule.yaml"].map((name) => readFileSync(join(MONITORING, name), "utf8"));
-  const text = files.join("---\n").replaceAll(/\{\{|\}\}/g, (braces) => `{{ "${braces}" }}`);
+  const text = files
+    .join("---\n")
+    .replaceAll(/\{\{|\}\}/g, (braces) => `{{ "${braces}" }}`)
+    .replaceAll("runbook_url: docs/", "runbook_url: {{ .Values.monitoring.docs }}docs/");
   return { name: "monitoring.yaml", text: `${HEAD}{{- if .Values.monitoring.enabled }}\n${text}{{- end }}\n` };
 }
 

@@ -2,8 +2,11 @@
 import type { GroupView } from "../../handlers/group.ts";
 import { findTruth } from "../../handlers/policies/truth.ts";
 import { addressOf, majority, sameAddress, sentinelMembers, sentinelsUp } from "../../handlers/policies/view.ts";
-import type { GroupFacts, MemberFact, RedisFact, RedisUp } from "../../model/facts.ts";
+import { reasonOfChange } from "../../model/change-reason.ts";
+import type { GroupFacts, MasterRecord, MemberFact, RedisFact, RedisUp } from "../../model/facts.ts";
 import { LABEL, NOBODY } from "../../model/names.ts";
+import { HALTED } from "../../model/reasons.ts";
+import { isOf } from "../change/history.ts";
 import { duration } from "../paper.ts";
 import type { GroupStatus, PodStatus } from "./status.ts";
 
@@ -19,12 +22,12 @@ export function fromHandlers(view: GroupView): GroupStatus | undefined {
     ...view.group,
     source: "handlers",
     sourceProblem: undefined,
-    state: plan?.state ?? "unknown",
-    halted: service?.halted,
+    state: haltedOf(view) === undefined ? (plan?.state ?? "unknown") : "halted",
+    halted: haltedOf(view) ?? service?.halted,
     notices: plan?.notices ?? [],
     master: master?.member.pod.name,
     masterSince: service?.record?.since,
-    masterReason: service?.record?.reason,
+    masterReason: service?.record === undefined ? undefined : reasonOf(service.record, view),
     service: service?.name ?? "",
     outside: service?.outside,
     leadsTo: facts.members.filter(({ pod }) => pod.instance === instance && !pod.orphan).map(({ pod }) => pod.name),
@@ -38,6 +41,15 @@ export function fromHandlers(view: GroupView): GroupStatus | undefined {
     last: view.timelines[0],
     seenAt: facts.at,
   };
+}
+
+function reasonOf(record: MasterRecord, { timelines }: GroupView): string {
+  return reasonOfChange(record.reason, timelines.find((one) => isOf(record, one))?.kind);
+}
+
+/** Why the handlers can't even look at the group, where that halts it: `REASON: message`, as the mark on a Service has it. */
+export function haltedOf({ halted }: GroupView): string | undefined {
+  return halted === undefined || !HALTED.has(halted.reason) ? undefined : `${halted.reason}: ${halted.message}`;
 }
 
 function podStatus(

@@ -31,6 +31,7 @@ const inGroup =
 export const masterServiceOf = ({ services }: Objects, group: GroupName): Service | undefined =>
   services.filter(inGroup(group)).find(({ spec }) => spec?.selector?.[LABEL.instance] !== undefined);
 
+/** @param problem why nobody else could be asked, as a sentence */
 export function fromKubernetes(objects: Objects, group: GroupName, problem: string, now: number): GroupStatus {
   const found = masterServiceOf(objects, group);
   const service = found === undefined ? undefined : serviceFact(found);

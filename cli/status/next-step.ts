@@ -4,6 +4,7 @@ import type { GroupStatus } from "./status.ts";
 
 export function nextStep(group: GroupStatus): string | undefined {
   const name = `${group.namespace}/${group.cluster}`;
+  if (group.halted?.startsWith(REASON.HaltedSecretMissing)) return "put the Secret back, with the command above";
   if (group.source === "kubernetes") return "redis-ha doctor";
   const has = (reason: string): boolean => group.notices.some((notice) => notice.reason === reason);
   if (group.state === "halted") {

@@ -1,11 +1,12 @@
 /** Reads the status of groups: from the handlers, and from Kubernetes where they are away. */
+import type { GroupView } from "../../handlers/group.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { Pod, Service } from "../../kube/types.ts";
 import { LABEL } from "../../model/names.ts";
 import { Problem } from "../exit.ts";
 import { askHandlers } from "../handlers.ts";
 import type { GroupName, Target } from "../target.ts";
-import { fromHandlers } from "./from-handlers.ts";
+import { fromHandlers, haltedOf } from "./from-handlers.ts";
 import { fromKubernetes, groupsIn, type Objects } from "./from-kubernetes.ts";
 import type { GroupStatus } from "./status.ts";
 
@@ -13,9 +14,18 @@ import type { GroupStatus } from "./status.ts";
 export async function readStatus(target: Target): Promise<GroupStatus[]> {
   const answer = await askHandlers(target);
   if (!answer.ok) return await fallback(target, answer.why);
-  return answer.groups
-    .filter(({ group }) => target.namespace === undefined || group.namespace === target.namespace)
-    .flatMap((view) => fromHandlers(view) ?? []);
+  const views = answer.groups.filter(({ group }) => target.namespace === undefined || group.namespace === target.namespace);
+  if (views.every(({ facts }) => facts !== undefined)) return views.flatMap((view) => fromHandlers(view) ?? []);
+  const objects = await groupObjects(target, target.namespace);
+  return views.map((view) => fromHandlers(view) ?? unread(view, objects, Date.now()));
+}
+
+/** A group that the handlers know and could not look at: what Kubernetes knows, and what stands in their way. Pure. */
+export function unread(view: GroupView, objects: Objects, now: number): GroupStatus {
+  const known = fromKubernetes(objects, view.group, "the handlers could not look at this group yet", now);
+  const halted = haltedOf(view);
+  if (halted !== undefined) return { ...known, state: "halted", halted };
+  return { ...known, notices: view.halted === undefined ? [] : [view.halted] };
 }
 
 /** @throws Problem when there is no such group */
@@ -33,7 +43,7 @@ export async function readGroup(target: Target, name: GroupName): Promise<GroupS
 async function fallback(target: Target, why: string): Promise<GroupStatus[]> {
   const objects = await groupObjects(target, target.namespace);
   const now = Date.now();
-  return groupsIn(objects).map((group) => fromKubernetes(objects, group, why, now));
+  return groupsIn(objects).map((group) => fromKubernetes(objects, group, `the handlers were not asked: ${why}`, now));
 }
 
 /** Pods and Services of groups. */

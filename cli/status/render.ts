@@ -64,7 +64,7 @@ function masterLines(group: GroupStatus, now: number): string[] {
 function sourceLines(group: GroupStatus | undefined, paper: Paper): string[] {
   if (group?.sourceProblem === undefined) return [];
   return [
-    paper.yellow(`  ! the handlers were not asked: ${group.sourceProblem}`),
+    paper.yellow(`  ! ${group.sourceProblem}`),
     paper.yellow("    shown is what was last written into Kubernetes; offsets, links and sentinels are not known"),
   ];
 }

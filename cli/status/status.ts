@@ -38,7 +38,7 @@ export interface GroupStatus {
   readonly namespace: string;
   readonly cluster: string;
   readonly source: Source;
-  /** why only Kubernetes was asked; undefined with the handlers' account */
+  /** why this is not the handlers' account, as a sentence; undefined where it is */
   readonly sourceProblem: string | undefined;
   readonly state: Plan["state"] | "unknown";
   readonly halted: string | undefined;

@@ -54,7 +54,7 @@ settle() {
 # The server reads all three files anew when it is given the path that it has; connections that stand stay as they are.
 reload_certificate() {
   renewed || return 0
-  reply=$(cli 5 "$HA_LOCAL" "$HA_PORT" config set tls-cert-file "$HA_TLS/tls.crt")
+  reply=$(to_own 5 "$HA_PORT" config set tls-cert-file "$HA_TLS/tls.crt")
   if [ "$reply" = OK ]; then
     sealed=$seal
     log "took up the renewed certificate of $HA_TLS"

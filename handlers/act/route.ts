@@ -89,6 +89,7 @@ export async function writeRoute(
               [MARK.master]: JSON.stringify(record),
               [MARK.history]: JSON.stringify(history),
               ...(answers(facts, service, pod) ? { [REQUEST.handover]: null } : {}),
+              ...(service.requests.promote === pod.name ? { [REQUEST.promote]: null } : {}),
             },
           },
           // A Service that was taken over leads to the new master before its pod is Ready, like ours (law 4).

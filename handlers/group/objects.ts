@@ -1,6 +1,7 @@
 /** The Secret and the Services of a group: there, and the password known, before anything else is done. */
 import type { GroupFacts, PodFact } from "../../model/facts.ts";
 import { networkPolicyName } from "../../model/names.ts";
+import type { Notice } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
@@ -28,6 +29,8 @@ export class GroupObjects {
   readonly tls: GroupTls;
   readonly #budgets: GroupBudgets;
   readonly #exposure: GroupExposure;
+  /** the API server's last word, while the password is not known */
+  #problem: Notice | undefined;
   /** a Service that was taken over and not told of yet */
   #takenOver: string | undefined;
   /** what was asked of the API server last */
@@ -44,6 +47,11 @@ export class GroupObjects {
 
   get password(): string | undefined {
     return this.#secret.value;
+  }
+
+  /** Why nothing can be done for this group; undefined: nothing stands in the way. */
+  get halted(): Notice | undefined {
+    return this.#secret.halted ?? this.#problem;
   }
 
   /** It was read once; its value may still be "none". */
@@ -82,8 +90,10 @@ export class GroupObjects {
       }
       const heirs = going && (before?.outsiders.length ?? 0) > 0;
       if (source.leading() && (heirs || !going)) this.#networkPolicy(heirs ? openForHeirs(settings) : settings);
+      this.#problem = undefined;
       return true;
     } catch (error) {
+      if (!this.passwordKnown) this.#problem = { reason: REASON.ActFailed, message: messageOf(error) };
       log.warn(
         { reason: REASON.ActFailed, ...group, err: messageOf(error) },
         "Secret or Services of the group could not be made",

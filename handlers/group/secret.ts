@@ -4,6 +4,7 @@
  */
 import type { PodFact } from "../../model/facts.ts";
 import { ENV, secretName } from "../../model/names.ts";
+import type { Notice } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
@@ -24,7 +25,7 @@ export class GroupSecret {
   #known: { readonly value: string | undefined; readonly key: string; readonly readAt: number } | undefined;
   #checkedAt = 0;
   #inDoubt = false;
-  #halted = false;
+  #halted: Notice | undefined;
 
   constructor(options: GroupOptions, voice: GroupVoice) {
     this.#options = options;
@@ -35,6 +36,11 @@ export class GroupSecret {
     return this.#known?.value;
   }
 
+  /** Why nothing can be done for this group; undefined: nothing stands in the way. */
+  get halted(): Notice | undefined {
+    return this.#halted;
+  }
+
   /** It was read once; its value may still be "none". */
   get known(): boolean {
     return this.#known !== undefined;
@@ -43,6 +49,7 @@ export class GroupSecret {
   /** Nobody of the group is left, and it may be on its way out with its whole namespace: the Secret is read again when somebody comes. */
   doubt(): void {
     this.#inDoubt = true;
+    this.#halted = undefined;
   }
 
   /** Reads the Secret where that is due. False: there is no password, and none may be made. Rejects when the API server does not answer. */
@@ -79,7 +86,7 @@ export class GroupSecret {
       if (value === undefined) throw new Error(`Secret ${group.namespace}/${place.name} is gone again`);
     }
     this.#known = { key, value, readAt: Date.now() };
-    this.#halted = false;
+    this.#halted = undefined;
     return true;
   }
 
@@ -106,14 +113,12 @@ export class GroupSecret {
     const { namespace, cluster } = this.#options.group;
     const name = secretName(cluster);
     const container = running.settings.container === undefined ? "" : ` -c ${running.settings.container}`;
-    if (!this.#halted) {
-      this.#voice.say(
-        REASON.HaltedSecretMissing,
-        `Secret ${name} is gone, and nobody here knows the password with which ${running.name} runs; put it back with: kubectl -n ${namespace} create secret generic ${name} ` +
-          `--from-literal=password="$(kubectl -n ${namespace} exec ${running.name}${container} -- printenv ${ENV.password})"`,
-      );
-    }
-    this.#halted = true;
+    const reason = REASON.HaltedSecretMissing;
+    const message =
+      `Secret ${name} is gone, and nobody here knows the password with which ${running.name} runs; put it back with: kubectl -n ${namespace} create secret generic ${name} ` +
+      `--from-literal=password="$(kubectl -n ${namespace} exec ${running.name}${container} -- printenv ${ENV.password})"`;
+    if (this.#halted === undefined) this.#voice.say(reason, message);
+    this.#halted = { reason, message };
     return false;
   }
 }

@@ -2,7 +2,7 @@
 import type { Kube } from "../../kube/client.ts";
 import type { ObjectRef } from "../../kube/types.ts";
 import type { GroupFacts, GroupId, PodFact, ServiceFact } from "../../model/facts.ts";
-import type { Plan } from "../../model/plan.ts";
+import type { Notice, Plan } from "../../model/plan.ts";
 import type { GroupSettings } from "../../model/settings.ts";
 import type { Timeline } from "../../model/timeline.ts";
 import type { Logger } from "../../report/log.ts";
@@ -50,6 +50,8 @@ export interface GroupView {
   readonly group: GroupId;
   readonly plan: Plan | undefined;
   readonly facts: GroupFacts | undefined;
+  /** why the loop can't even look (the password is not known); absent: nothing stands in the way */
+  readonly halted?: Notice | undefined;
   readonly timelines: readonly Timeline[];
   /** when the certificate in the group's Secret ends, ms since 1970; absent: no TLS, or not known */
   readonly certificateUntil?: number;

@@ -7,13 +7,21 @@ export const person: Policy = (context): Step => {
   const { facts, truth } = context;
   const asked = facts.masterService?.requests.promote;
   if (asked === undefined || !facts.leading) return NOTHING;
+  // Done, and the patch that takes the request away is under way, or its watch is late.
+  if (truth.kind === "confirmed" && truth.member.pod.name === asked) return clear(context);
   if (truth.kind === "confirmed") {
     return refuse(context, `${truth.member.pod.name} is master and well; to move it use redis-ha.io/handover=${asked}`);
   }
   const chosen = redisUp(facts).find(({ member }) => member.pod.name === asked);
   if (chosen === undefined) {
-    const names = redisMembers(facts).map(nameOf).join(", ");
-    return refuse(context, `no running redis of this group is called ${asked}; there are: ${names}`);
+    const members = redisMembers(facts);
+    const silent = members.find(({ pod }) => pod.name === asked);
+    if (silent !== undefined) {
+      const message = `${nameOf(silent)} is to become master, because a person asked for it, and does not answer yet`;
+      return { actions: [], notices: [{ reason: REASON.WaitingForPods, message }] };
+    }
+    const names = members.map(nameOf).join(", ");
+    return refuse(context, `no redis of this group is called ${asked}; there are: ${names}`);
   }
   if (chosen.redis.loading) return NOTHING;
   const message = `${nameOf(chosen.member)} becomes master because a person asked for it (${chosen.redis.keys} keys, offset ${chosen.redis.offset})`;
@@ -40,9 +48,10 @@ export const person: Policy = (context): Step => {
   };
 };
 
-function refuse({ facts }: Context, message: string): Step {
-  return {
-    actions: [{ kind: "mark-service", halted: facts.masterService?.halted, clearRequests: ["promote"] }],
-    notices: [{ reason: REASON.RequestRefused, message }],
-  };
+function clear({ facts }: Context): Step {
+  return { actions: [{ kind: "mark-service", halted: facts.masterService?.halted, clearRequests: ["promote"] }] };
+}
+
+function refuse(context: Context, message: string): Step {
+  return { ...clear(context), notices: [{ reason: REASON.RequestRefused, message }] };
 }

@@ -8,9 +8,10 @@ import { CLAIMED } from "./route.ts";
 import { fitForFailover } from "./successor.ts";
 import {
   highestEpoch,
-  majority,
+  livingMajority,
   monitoring,
   nameOf,
+  quorumReached,
   type RedisMember,
   redisMembers,
   redisUp,
@@ -40,12 +41,10 @@ export const recover: Policy = (context): Step => {
   const inLine = replid !== "" && fitForFailover(facts, replid, memory.lostAt).length > 0;
   if (inLine && monitoring(facts).length > 0) return NOTHING;
   if (up.length === 0) return waitFor("no redis of the group answers");
-  const sentinels = sentinelMembers(facts);
-  if (sentinels.length > 0 && sentinelsUp(facts).length < majority(facts) && monitoring(facts).length < majority(facts)) {
-    const needed = Math.floor(sentinels.length / 2) + 1;
-    if (sentinelsUp(facts).length < needed)
-      return waitFor(`fewer than ${needed} of ${sentinels.length} sentinels answer; as many must, before a master may be chosen`);
-  }
+  if (!quorumReached(facts))
+    return waitFor(
+      `fewer than ${livingMajority(facts)} of ${sentinelMembers(facts).length} sentinels answer; as many must, before a master may be chosen`,
+    );
   return choose(context, up, record);
 };
 

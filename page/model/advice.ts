@@ -46,6 +46,8 @@ const upMembers = ({ members }: GroupDetail): UpMember[] =>
 
 /** Empty: nothing to do. */
 export function adviceFor(group: GroupDetail): Advice[] {
+  const secret = group.notes.find(({ reason }) => reason === REASON.HaltedSecretMissing);
+  if (secret !== undefined) return [secretMissing(secret.message)];
   if (group.state === "halted") return [halted(group)];
   const advice = [...group.notes.flatMap(({ reason }) => byReason(group, reason))];
   if (group.state === "waiting" && advice.length === 0)
@@ -67,6 +69,15 @@ function halted(group: GroupDetail): Advice {
         promote(group, member.pod, `Choose ${member.pod}: ${grouped(redis.keys)} keys, offset ${grouped(redis.offset)}`),
       ),
     ],
+  };
+}
+
+/** The message has the command. */
+function secretMissing(message: string): Advice {
+  const command = message.split("put it back with: ")[1];
+  return {
+    text: "Redis and Sentinel go on with the password that they have; redis-ha can't log in until its Secret is back.",
+    commands: command === undefined ? [] : [look("Put the Secret back from a running pod", command)],
   };
 }
 

@@ -1,6 +1,6 @@
 /** The ten seconds: what is master, since when, why, whether data was lost, what to do. Pure. */
-import { REASON } from "../../model/reasons.ts";
-import type { Change, GroupDetail, NewsItem, Note, Reign } from "../wire.ts";
+import { reasonOfChange } from "../../model/change-reason.ts";
+import type { GroupDetail, NewsItem, Note } from "../wire.ts";
 import { type Advice, adviceFor } from "./advice.ts";
 import { changeOf, type Loss, lossOf } from "./loss.ts";
 import { clock } from "./text.ts";
@@ -37,7 +37,7 @@ function under(group: GroupDetail, master: string, news: readonly NewsItem[]): A
   // The record may lag behind a change by the moment that the patch of the Service takes.
   const record = group.record?.pod === master ? group.record : undefined;
   const change = record === undefined ? undefined : changeOf(record, group.changes);
-  const reason = record === undefined ? "" : reasonOf(record, change);
+  const reason = record === undefined ? "" : reasonOfChange(record.reason, change?.kind);
   return {
     master,
     lastMaster: undefined,
@@ -45,19 +45,6 @@ function under(group: GroupDetail, master: string, news: readonly NewsItem[]): A
     why: record === undefined ? undefined : { text: because(reason), cause: change?.cause, reason },
     loss: record === undefined ? undefined : lossOf(group, record, news),
   };
-}
-
-const REASON_OF_KIND: Readonly<Record<string, string>> = {
-  failover: REASON.FailedOver,
-  handover: REASON.HandedOver,
-  recovery: REASON.Recovered,
-  bootstrap: REASON.Bootstrapped,
-  sentinel: REASON.FailoverBySentinel,
-};
-
-/** MasterRouted says only that somebody moved the Service first; the change tells why. */
-function reasonOf({ reason }: Reign, change: Change | undefined): string {
-  return reason === REASON.MasterRouted && change !== undefined ? (REASON_OF_KIND[change.kind] ?? reason) : reason;
 }
 
 function without(group: GroupDetail, notes: readonly Note[]): Answers {

@@ -24,7 +24,7 @@ import type {
 export const STALE_MS = 5000;
 
 /** `loop` alone is enough of a group's view: what its loop last read, decided and recorded. */
-export type Seen = Pick<GroupView, "group" | "plan" | "facts" | "timelines">;
+export type Seen = Pick<GroupView, "group" | "plan" | "facts" | "halted" | "timelines">;
 
 /** The level of a reason, as the log has it. */
 export function levelOf(reason: string): Level {
@@ -34,9 +34,10 @@ export function levelOf(reason: string): Level {
 }
 
 /** @param now ms since 1970 */
-export function rowOf({ group, plan, facts }: Seen, now: number): GroupRow {
+export function rowOf({ group, plan, facts, halted }: Seen, now: number): GroupRow {
+  const blocked = halted !== undefined && HALTED.has(halted.reason);
   if (facts === undefined) {
-    return { ...group, state: "unknown", redis: { up: 0, all: 0 }, sentinels: { up: 0, all: 0, needed: 0 } };
+    return { ...group, state: blocked ? "halted" : "unknown", redis: { up: 0, all: 0 }, sentinels: { up: 0, all: 0, needed: 0 } };
   }
   const truth = findTruth(facts);
   const record = facts.masterService?.record;
@@ -44,7 +45,7 @@ export function rowOf({ group, plan, facts }: Seen, now: number): GroupRow {
   const confirmed = truth.kind === "confirmed" ? truth.member.pod : undefined;
   return {
     ...group,
-    state: stateOf(plan?.state ?? "unknown", facts, truth),
+    state: blocked ? "halted" : stateOf(plan?.state ?? "unknown", facts, truth),
     ...(now - facts.at > STALE_MS ? { staleSince: facts.at } : {}),
     ...(confirmed === undefined ? {} : { master: confirmed.name }),
     ...(confirmed !== undefined && record?.uid === confirmed.uid && record.reason !== CLAIMED ? { since: record.since } : {}),
@@ -62,20 +63,21 @@ function stateOf(planned: GroupState, facts: GroupFacts, truth: Truth): GroupSta
 
 /** @param now ms since 1970 */
 export function detailOf(seen: Seen, now: number): GroupDetail {
-  const { plan, facts, timelines } = seen;
+  const { plan, facts, halted, timelines } = seen;
+  const blocked = halted === undefined ? [] : [{ ...halted, level: levelOf(halted.reason) }];
   const row = rowOf(seen, now);
   const changes = timelines.map(changeOf);
   if (facts === undefined) {
     const service = { name: masterServiceName(row.cluster), exists: false };
     const settings = { downAfterMs: 0, recovery: "", port: 0 };
-    return { ...row, notes: [], service, history: [], requests: {}, settings, members: [], outsiders: [], changes };
+    return { ...row, notes: blocked, service, history: [], requests: {}, settings, members: [], outsiders: [], changes };
   }
   const truth = findTruth(facts);
   const service = facts.masterService;
   const led = facts.members.find(({ pod }) => pod.instance === service?.selector[LABEL.instance]);
   return {
     ...row,
-    notes: (plan?.notices ?? []).map(({ reason, message }) => ({ reason, message, level: levelOf(reason) })),
+    notes: [...blocked, ...(plan?.notices ?? []).map(({ reason, message }) => ({ reason, message, level: levelOf(reason) }))],
     service: {
       name: service?.name ?? facts.settings.masterService ?? masterServiceName(row.cluster),
       exists: service !== undefined,

@@ -22,10 +22,10 @@ beforeAll(async () => {
 });
 
 /** A new CA and what it signed, in a folder that all pods see. The files change all at once, as the kubelet does it: by a link. */
-async function renew(bed: Bed, link: string): Promise<void> {
+async function renew(bed: Bed, link: string, lifeMs = HOUR_MS): Promise<void> {
   const authority = await makeAuthority(HOUR_MS, Date.now());
   // For servers only, as public CAs issue them: replicas and sentinels must not need more.
-  const leaf = await issueLeaf(authority, [NAME], HOUR_MS, Date.now());
+  const leaf = await issueLeaf(authority, [NAME], lifeMs, Date.now());
   const folder = await mkdtemp(`${link}-`);
   await writeFile(join(folder, TLS_FILES.certificate), leaf.cert);
   await writeFile(join(folder, TLS_FILES.key), leaf.key);
@@ -140,6 +140,25 @@ test.concurrent.each([
   },
   150_000,
 );
+
+test("a certificate that has ended, and is renewed late, is taken up all the same", async () => {
+  const [binary] = servers;
+  if (binary === undefined) throw new Error("no server");
+  const bed = await Bed.make(binary);
+  try {
+    const pod = await bed.pod("0");
+    await renew(bed, join(pod.home, "certificates"), 8000);
+    pod.startSentinel(TURN);
+    pod.startRedis([]);
+    await pod.up();
+    await until("its end", async () => !(await isNew(pod, 6379)), 20_000);
+    await renew(bed, join(pod.home, "certificates"));
+    await until("the new certificate of the server", () => isNew(pod, 6379), 20_000);
+    await until("the sentinel to end", async () => pod.sentinel.code !== undefined, 30_000);
+  } finally {
+    await bed.close();
+  }
+}, 90_000);
 
 test("what is missing is said, and nothing is started", async () => {
   const [binary] = servers;

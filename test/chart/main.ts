@@ -78,11 +78,16 @@ await check("images, replicas, flags and another namespace go to their places", 
 await check("monitoring brings the rules with Prometheus' own braces", async () => {
   const text = JSON.stringify(await rendered("--set", "monitoring.enabled=true"));
   if (!text.includes("{{ $labels.namespace }}/{{ $labels.group }}")) throw new Error("the braces are lost");
+  if (!text.includes('"docs/runbooks.md#redishadown"')) throw new Error("the runbook of RedisHaDown is not named");
+  const docs = "https://git.example.org/main/";
+  const linked = JSON.stringify(await rendered("--set", `monitoring.enabled=true,monitoring.docs=${docs}`));
+  if (!linked.includes(`"${docs}docs/runbooks.md#redishadown"`)) throw new Error("the runbook of RedisHaDown is no link");
 });
 await check("wrong values are refused, with their names", async () => {
   await refused("replicas=0", /replicas/);
   await refused("imagePolicy=x", /imagePolicy/);
   await refused("extraArgs={serve}", /extraArgs/);
+  await refused("monitoring.docs=here", /docs/);
 });
 if (values.cluster !== undefined) {
   const { cluster } = values;

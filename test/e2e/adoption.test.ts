@@ -3,8 +3,10 @@ import { expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { Pod, Service } from "../../kube/types.ts";
 import { LABEL, PREFIX, REDIS_PORT } from "../../model/names.ts";
+import { REASON } from "../../model/reasons.ts";
 import { signal } from "./lib/bed.ts";
 import type { Target } from "./lib/client-pod.ts";
+import { eventOf } from "./lib/events.ts";
 import { Group, isReady } from "./lib/group.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
@@ -164,6 +166,7 @@ test("a plain redis is adopted, grows to three, and is given back", { timeout: T
   expect(await gap(group, "adoption")).toBeLessThan(GAP_MS);
   await nothingLost(group, "adoption");
   expect((await group.service()).spec?.clusterIP).toBe(clusterIp);
+  await eventOf(bed, space.namespace, "Service", "legacy", REASON.ServiceTakenOver);
 
   const scale = async (replicas: number): Promise<unknown> =>
     await bed.kubectl(["-n", space.namespace, "scale", "deployment", "legacy", `--replicas=${replicas}`]);

@@ -2,17 +2,17 @@
 import { mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { env, execPath } from "node:process";
+import { env } from "node:process";
 import { afterAll, expect, inject } from "vitest";
 import { parseAllDocuments } from "yaml";
+import { EXIT } from "../../cli/exit.ts";
 import type { KubeObject } from "../../kube/types.ts";
-import { bundle } from "../../scripts/bundle.ts";
 import { comparable } from "../../scripts/comparable.ts";
 import { installObjects } from "../../scripts/manifests.ts";
-import { kubeconfigPath } from "../cluster/cluster.ts";
 import { kubectlCommand } from "../cluster/operate.ts";
-import { type RunResult, run } from "../cluster/process.ts";
+import { run } from "../cluster/process.ts";
 import { EXAMPLES, PROJECT } from "./lib/bed.ts";
+import { commandLine } from "./lib/cli.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
@@ -26,10 +26,7 @@ test("status, explain, doctor, switchover and history of a real group; without t
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
   await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
-  const program = await bundle();
-  const access = { ...env, KUBECONFIG: kubeconfigPath({ name: inject("cluster") }) };
-  const cli = async (...args: string[]): Promise<RunResult> =>
-    await run(execPath, [program, ...args], { env: access, allowFailure: true, timeoutMs: 90_000 });
+  const { program, run: cli, atTerminal } = await commandLine(inject("cluster"));
   const name = `${space.namespace}/cache`;
   const { master } = await group.whole(EXPECTED);
 
@@ -55,10 +52,17 @@ test("status, explain, doctor, switchover and history of a real group; without t
 
   const target = seen?.pods.find((pod) => pod.role === "replica")?.name ?? "";
   await space.client.startWriters(await group.throughService());
-  const switched = await cli("switchover", name, "--to", target, "--yes");
-  expect(switched.code, switched.stdout + switched.stderr).toBe(0);
+  const declined = await atTerminal("n\n", "switchover", name, "--to", target);
+  expect(declined.stdout).toContain("Do it? [y/N]");
+  expect(declined.stdout).toContain("not done");
+  expect(declined.code).toBe(EXIT.refused);
+  expect((await cli("switchover", name, "--to", target)).code, "nobody can be asked").toBe(EXIT.refused);
+  expect((await group.master()).name).toBe(master);
+  const switched = await atTerminal("y\n", "switchover", name, "--to", target);
+  expect(switched.code, switched.stdout + switched.stderr).toBe(EXIT.ok);
+  expect(switched.stdout).toMatch(/promoted\S* +[\d.]+ m?s/);
   expect(switched.stdout).toContain(`the master moves from ${master} to ${target}`);
-  expect(switched.stdout).toContain(`done: ${target} took over from ${master}`);
+  expect(switched.stdout).toMatch(new RegExp(`done\\S*: ${target} took over from ${master}`));
   expect(switched.stdout).toMatch(/gap: writes were held back for [\d.]+ m?s/);
   expect(switched.stdout).toContain("lost: 0");
   expect((await group.master()).name).toBe(target);
@@ -67,9 +71,9 @@ test("status, explain, doctor, switchover and history of a real group; without t
 
   const history = await cli("history", name, "--steps");
   expect(history.stdout).toMatch(new RegExp(`handover +${master} → ${target}`));
-  expect(history.stdout).toMatch(/promoted +[\d.]+ m?s/);
+  expect(history.stdout).toMatch(/promoted\S* +[\d.]+ m?s/);
   const refused = await cli("switchover", name, "--to", target, "--yes");
-  expect(refused.code).toBe(4);
+  expect(refused.code).toBe(EXIT.refused);
   expect(refused.stderr).toContain(`${target} is the master of ${name} already`);
 
   const away = await cli("status", name, "--system-namespace", space.namespace);
@@ -91,8 +95,8 @@ test("install brings what kustomize makes, and changes nothing where it is insta
     (await bed.kubectl(["-n", "redis-ha-system", "get", "deployment", "redis-ha", "-o", "jsonpath={.metadata.generation}"]))
       .stdout;
   const before = await generation();
-  const access = { ...env, KUBECONFIG: kubeconfigPath({ name: inject("cluster") }) };
-  const installed = await run(execPath, [await bundle(), "install"], { env: access, timeoutMs: 90_000 });
+  const installed = await (await commandLine(inject("cluster"))).run("install");
+  expect(installed.code, installed.stderr).toBe(EXIT.ok);
   expect(installed.stdout).toContain("installed: redis-ha");
   expect(await generation()).toBe(before);
 });

@@ -9,7 +9,7 @@ import { afterEach, describe, expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { Deployment } from "../../kube/types.ts";
 import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
-import { verdict } from "./lib/fault.ts";
+import { underFault, verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { leader, leadingProcess, type Moment, type Standstill, stopAt } from "./lib/stop-at.ts";
@@ -31,6 +31,8 @@ const WHOLE_MS = 90_000;
 const TAKEN_OVER_MS = 20_000;
 /** The pause of a handover lasts 10 s by the server's own clock, and nothing of ours may be left of it long before that, ms. */
 const GAP_MS = 9000;
+/** As in handover.test.ts. */
+const HANDOVER_GAP_MS = 3000;
 
 let standstill: Standstill | undefined;
 afterEach(() => standstill?.close());
@@ -96,6 +98,32 @@ describe.each(Object.entries(STEPS).flatMap(([kind, steps]) => steps.map((step) 
     });
   },
 );
+
+/** With the time that the Lease needs to change its holder on a busy machine, ms. */
+const WITHOUT_LEADER_GAP_MS = 9000;
+
+test("one replica of the handlers is dead from the start: the other one fails over and hands over", async ({ bed, space }) => {
+  const group = await startGroup(space);
+  await twoHandlers(bed);
+  const dead = await leader(bed);
+  // Stopped, not killed: nothing starts it anew, and its Lease only runs out.
+  await signal(bed, SYSTEM, dead, "redis-ha", "SIGSTOP");
+  try {
+    const killed = await underFault(group, "kill -9, the leading handler dead", EXPECTED, async (pod) => {
+      await signal(bed, group.namespace, pod, "redis", "SIGKILL");
+    });
+    expect(killed.window.gapMs).toBeLessThan(WITHOUT_LEADER_GAP_MS);
+    expect(await leader(bed)).not.toBe(dead);
+    const asked = await underFault(group, "hand-over, one handler dead", EXPECTED, async () => {
+      await bed.kubectl(["-n", group.namespace, "annotate", "service", "cache-master", "redis-ha.io/handover=any"]);
+    });
+    expect(asked.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
+    expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
+  } finally {
+    await signal(bed, SYSTEM, dead, "redis-ha", "SIGCONT");
+    await twoHandlers(bed);
+  }
+});
 
 describe.each(STANDSTILLS.map((step) => ({ kind: "handover" as const, step })))(
   "the leader stands still in a $kind at: $step, and goes on when another one leads",

@@ -2,10 +2,12 @@
  * All pods of a StatefulSet with volumes are gone at once, after one replica missed the last 10,000 writes. The stale one comes up first and must not win.
  * Three pods on two nodes: the master alone on one of them, which is closed until the test says otherwise.
  */
-import { describe, expect } from "vitest";
+import { describe, expect, inject } from "vitest";
+import { EXIT } from "../../cli/exit.ts";
 import { MARK, REQUEST } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Bed, signal } from "./lib/bed.ts";
+import { commandLine } from "./lib/cli.ts";
 import { countOf, seed } from "./lib/data.ts";
 import { eventOf, eventsOf } from "./lib/events.ts";
 import type { Group } from "./lib/group.ts";
@@ -208,12 +210,25 @@ describe("all pods of a StatefulSet are deleted at once", () => {
       return text;
     });
     expect(halted).toContain(REASON.HaltedManualRecovery);
-    const advice = /(annotate service \S+) (redis-ha\.io\/promote=\S+)/.exec(halted);
-    expect(advice, halted).not.toBeNull();
+    const freshest = /annotate service store-master redis-ha\.io\/promote=(\S+)/.exec(halted)?.[1] ?? "";
+    expect(freshest, halted).toMatch(/^store-\d$/);
     expect(await masters(group)).toEqual([]);
     const event = await eventOf(bed, space.namespace, "Service", "store-master", REASON.HaltedManualRecovery);
     expect(event.type).toBe("Warning");
-    await bed.kubectl(["-n", space.namespace, ...(advice?.[1] ?? "").split(" "), advice?.[2] ?? ""]);
+    // The command line makes the same request.
+    const { run, atTerminal } = await commandLine(inject("cluster"));
+    const name = `${space.namespace}/store`;
+    const seen = await run("status", name);
+    expect(seen.stdout).toContain(`halted: ${REASON.HaltedManualRecovery}`);
+    expect(seen.stdout).toContain(`next: bring the missing pods back, or choose by hand: redis-ha promote ${name} store-`);
+    const plan = await run("promote", name, freshest, "--dry-run");
+    expect(plan.stdout).toContain(`${name}: ${freshest} becomes master`);
+    expect(plan.stdout).toMatch(/lost: /);
+    expect((await atTerminal("n\n", "promote", name, freshest)).code).toBe(EXIT.refused);
+    expect(await masters(group)).toEqual([]);
+    const promoted = await atTerminal("y\n", "promote", name, freshest);
+    expect(promoted.code, promoted.stdout).toBe(EXIT.ok);
+    expect(promoted.stdout).toMatch(new RegExp(`done\\S*: ${freshest} is master`));
     await waitUntil("a whole group", 90_000, async () => await group.whole(EXPECTED));
     expect(await countOf(group, "old", KEYS, "kept")).toBe(KEYS);
     const annotations = (await group.service()).metadata?.annotations ?? {};

@@ -39,6 +39,13 @@ async function check(bed: Bed, file: string): Promise<string | undefined> {
 }
 
 const ranBefore = listClusters().some(({ name }) => name === cluster);
+/** Also where somebody ends the run. */
+const leave = async (): Promise<void> => (ranBefore ? undefined : await down({ name: cluster }));
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => {
+    console.log(`ended by ${signal}`);
+    void leave().finally(() => process.exit(1));
+  });
 let [passed, failed] = [0, 0];
 try {
   await up({ name: cluster, images: IMAGES });
@@ -54,7 +61,7 @@ try {
   }
   bed.close();
 } finally {
-  if (!ranBefore) await down({ name: cluster });
+  await leave();
 }
 process.exitCode = failed > 0 ? 1 : 0;
 console.log(`${passed} passed, ${failed} failed`);

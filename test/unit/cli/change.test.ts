@@ -126,6 +126,15 @@ describe("history", () => {
     ]);
   });
 
+  test("who moved the Service first is no reason: the account tells why", () => {
+    const [change] = changes(
+      [handover("2026-01-01T03:00:00Z", "a", "b")],
+      [record("b", "2026-01-01T03:00:00.500Z", "MasterRouted")],
+    );
+    expect(change?.reason).toBe("HandedOver");
+    expect(changes([], [record("b", "2026-01-01T03:00:00.500Z", "MasterRouted")])[0]?.reason).toBe("MasterRouted");
+  });
+
   test("is shown with the time that writes were held, and the steps where asked", () => {
     const found = changes([handover("2026-01-01T03:00:00Z", "a", "b")], records);
     expect(renderHistory(found, PLAIN, false).join("\n")).toMatchInlineSnapshot(`

@@ -3,12 +3,14 @@ import { merge } from "../../../cli/handlers.ts";
 import { PLAIN } from "../../../cli/paper.ts";
 import { fromHandlers } from "../../../cli/status/from-handlers.ts";
 import { fromKubernetes, groupsIn } from "../../../cli/status/from-kubernetes.ts";
+import { unread } from "../../../cli/status/read.ts";
 import { renderGroup, renderList } from "../../../cli/status/render.ts";
 import type { GroupStatus } from "../../../cli/status/status.ts";
 import type { Timeline } from "../../../handlers/act/timeline.ts";
 import type { GroupView } from "../../../handlers/group.ts";
 import { decide, freshMemory } from "../../../handlers/policies/decide.ts";
 import type { Pod, Service } from "../../../kube/types.ts";
+import { REASON } from "../../../model/reasons.ts";
 import { expand, type Situation, START } from "../../scenarios/expand.ts";
 
 const HEALTHY: Situation = {
@@ -113,6 +115,22 @@ describe("from the handlers", () => {
     ).toBeUndefined();
   });
 
+  test("a group that they can't log in to is halted, and its message has the command", () => {
+    const halted = {
+      reason: REASON.HaltedSecretMissing,
+      message: "Secret cache-redis-ha is gone; put it back with: kubectl create",
+    };
+    const view = { group: { namespace: "shop", cluster: "cache" }, facts: undefined, plan: undefined, timelines: [], halted };
+    const status = unread(view, { pods: [], services: [] }, START);
+    expect(status).toMatchObject({ state: "halted", source: "kubernetes" });
+    const lines = renderGroup(status, PLAIN, START).join("\n");
+    expect(lines).toContain("the handlers could not look at this group yet");
+    expect(lines).toContain("halted: HaltedSecretMissing: Secret cache-redis-ha is gone");
+    expect(lines).toContain("next: put the Secret back");
+    const afterwards = fromHandlers({ ...viewOf(HEALTHY), halted });
+    expect(afterwards).toMatchObject({ state: "halted", halted: expect.stringContaining("put it back with") });
+  });
+
   test("a list has one line for each group", () => {
     expect(renderList([statusOf(HEALTHY)], PLAIN, START + 60_000)).toMatchInlineSnapshot(`
       [
@@ -179,7 +197,7 @@ describe("from Kubernetes alone", () => {
 
   test("what was last written is shown, and that it is only that", () => {
     const [group = { namespace: "", cluster: "" }] = groupsIn(objects);
-    const status = fromKubernetes(objects, group, "no pod of redis-ha runs", START);
+    const status = fromKubernetes(objects, group, "the handlers were not asked: no pod of redis-ha runs", START);
     expect(status).toMatchObject({
       source: "kubernetes",
       state: "unknown",

@@ -77,11 +77,13 @@ test("a running group whose password nobody knows gets no new one; what to do is
   expect(api.objects.has(PLACE)).toBe(false);
   expect(said).toHaveLength(1);
   expect(said[0]?.[0]).toBe(REASON.HaltedSecretMissing);
+  expect(lost.halted?.reason).toBe(REASON.HaltedSecretMissing);
   expect(said[0]?.[1]).toContain("kubectl -n shop exec a -- printenv REDIS_HA_PASSWORD");
   expect(Buffer.byteLength(said[0]?.[1] ?? "")).toBeLessThan(1024);
   put("back");
   expect(await lost.ensure(RUNNING, settings, false)).toBe(true);
   expect(lost.value).toBe("back");
+  expect(lost.halted).toBeUndefined();
 });
 
 test("a value that somebody changed by hand is not taken while the group accepts the old one", async () => {

@@ -1,9 +1,9 @@
 /** Alerts and dashboard speak of metrics that exist, and each alert has its runbook. Whether the rules raise what they should: `npm run test:monitoring`. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { groupNumbers } from "../../../handlers/group-metrics.ts";
+import { groupNumbers, stateOf } from "../../../handlers/group-metrics.ts";
 import { decide, freshMemory } from "../../../handlers/policies/decide.ts";
-import { HALTED } from "../../../model/reasons.ts";
+import { HALTED, REASON } from "../../../model/reasons.ts";
 import { exposition } from "../../monitoring/exposition.ts";
 import { dashboard, ruleGroups } from "../../monitoring/rules.ts";
 import { expand, type Situation, START } from "../../scenarios/expand.ts";
@@ -80,6 +80,13 @@ describe("a group as numbers", () => {
       replicasAttached: 0,
       masterSince: undefined,
     });
+  });
+
+  test("one that is halted before it could be read has a state", () => {
+    const view = { group: { namespace: "shop", cluster: "cache" }, facts: undefined, plan: undefined, timelines: [] };
+    expect(stateOf({ ...view, halted: { reason: REASON.HaltedSecretMissing, message: "" } })).toBe("halted");
+    expect(stateOf({ ...view, halted: { reason: REASON.ActFailed, message: "" } })).toBeUndefined();
+    expect(stateOf(view)).toBeUndefined();
   });
 
   test("nothing is told of a group that was not read yet", () => {

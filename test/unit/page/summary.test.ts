@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { REASON } from "../../../model/reasons.ts";
+import { adviceFor } from "../../../page/model/advice.ts";
 import { createNews } from "../../../page/server/news.ts";
 import { detailOf, rowOf, STALE_MS } from "../../../page/server/summary.ts";
 import { reign, viewOf } from "../../page/story.ts";
@@ -36,6 +37,19 @@ describe("a row of the overview", () => {
     const view = { group: { namespace: "shop", cluster: "cache" }, facts: undefined, plan: undefined, timelines: [] };
     expect(rowOf(view, NOW)).toMatchObject({ state: "unknown", redis: { up: 0, all: 0 } });
     expect(rowOf(view, NOW)).not.toHaveProperty("master");
+  });
+
+  test("a group that can't be logged in to is halted, and says why", () => {
+    const halted = {
+      reason: REASON.HaltedSecretMissing,
+      message: "Secret cache-redis-ha is gone; put it back with: kubectl create",
+    };
+    const view = { group: { namespace: "shop", cluster: "cache" }, facts: undefined, plan: undefined, timelines: [], halted };
+    expect(rowOf(view, NOW).state).toBe("halted");
+    const detail = detailOf(view, NOW);
+    expect(detail.notes).toEqual([{ ...halted, level: "halted" }]);
+    expect(adviceFor(detail)[0]?.commands.map(({ text }) => text)).toEqual(["kubectl create"]);
+    expect(rowOf({ ...viewOf(told, NOW), halted }, NOW).state).toBe("halted");
   });
 
   test("a master that nobody confirms is none, and has no since", () => {
