@@ -46,11 +46,15 @@ export function sentinelMembers(facts: GroupFacts): MemberFact[] {
   return facts.members.filter((member) => member.pod.hasSentinel && !member.pod.ended && !member.pod.orphan);
 }
 
-/** Sentinels that answered and are not in TILT (a sentinel in TILT knows that it can't be trusted). */
+/**
+ * Sentinels that answered and are not in TILT (a sentinel in TILT knows that it can't be trusted). One that watches nobody has nothing to misjudge, and leaves TILT only
+ * when it is given somebody to watch (sentinel.c, sentinelHandleRedisInstance): it counts as the others that wait do.
+ */
 export function sentinelsUp(facts: GroupFacts): SentinelMember[] {
   const found: SentinelMember[] = [];
   for (const member of facts.members) {
-    if (member.sentinel?.state === "up" && !member.sentinel.tilt) found.push({ member, sentinel: member.sentinel });
+    const { sentinel } = member;
+    if (sentinel?.state === "up" && (!sentinel.tilt || sentinel.master === undefined)) found.push({ member, sentinel });
   }
   return found;
 }
