@@ -55,7 +55,7 @@ export default defineConfig({
           name: "cert-manager",
           include: ["test/cert-manager/**/*.test.ts"],
           globalSetup: ["test/e2e/lib/setup.ts"],
-          testTimeout: 420_000,
+          testTimeout: 600_000,
         },
       },
       "test/protocol/vitest.config.ts",

@@ -22,8 +22,8 @@ export type { GroupOptions, GroupSource, GroupView } from "./group/source.ts";
 const BACKSTOP_MS = 1000;
 /** While something is under way that no event announces (a candidate's role, a link coming up), ms. */
 const BUSY_MS = 20;
-/** A planned hand-over that waits for the proxies looks again after this time at most, ms. */
-const HANDOVER_MS = 200;
+/** A planned hand-over that waits looks again when the proxies are free, but within these bounds, ms. */
+const HANDOVER_MS = { least: 50, most: 200 } as const;
 
 export class Group {
   readonly #options: GroupOptions;
@@ -118,7 +118,9 @@ export class Group {
   #pauseMs(): number {
     const now = Date.now();
     if (this.#news.hint(now) !== undefined) return BUSY_MS;
-    if (this.#plan?.state === "handover") return Math.max(BUSY_MS, Math.min(HANDOVER_MS, this.#options.source.proxiesFreeInMs()));
+    if (this.#plan?.state === "handover") {
+      return Math.max(HANDOVER_MS.least, Math.min(HANDOVER_MS.most, this.#options.source.proxiesFreeInMs()));
+    }
     const { promoteNotBefore, handoverNotBefore } = this.#memory;
     const retries = [promoteNotBefore, handoverNotBefore].map((at) => at - now).filter((wait) => wait > 0);
     return Math.min(BACKSTOP_MS, ...retries);

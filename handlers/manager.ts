@@ -13,6 +13,7 @@ import type { Logger } from "../report/log.ts";
 import type { Metrics } from "../report/metrics.ts";
 import type { Reporter } from "../report/report.ts";
 import { Group, type GroupSource, type GroupView } from "./group.ts";
+import { watchAbandoned } from "./watch/abandoned.ts";
 import { budgetFacts } from "./watch/budget-facts.ts";
 import { EndpointsView } from "./watch/endpoints.ts";
 import { podFact } from "./watch/pod-fact.ts";
@@ -229,6 +230,14 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
   leadership = electing;
   const scope = inNamespace === undefined ? {} : { namespace: inNamespace };
   const uninjected = watchUninjected({ kube, reporter, metrics, log, workloads, leading, ...scope });
+  const abandoned = watchAbandoned({
+    kube,
+    reporter,
+    log,
+    leading,
+    services: () => services.items().values(),
+    pods: () => pods.items().values(),
+  });
   options.onReady?.();
 
   const housekeeping = setInterval(() => {
@@ -256,7 +265,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
       clearInterval(housekeeping);
       for (const { group } of entries.values()) group.stop();
       for (const watch of [pods, services, slices, proxies, budgets, nodes]) watch?.stop();
-      await uninjected.stop();
+      await Promise.all([uninjected.stop(), abandoned.stop()]);
       await electing.stop();
     },
   };

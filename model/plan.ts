@@ -268,8 +268,8 @@ export interface Memory {
   readonly sentinelRestartedAt: number;
   /** a handover that failed is not tried again before this time */
   readonly handoverNotBefore: number;
-  /** since when the present master is to hand over; undefined while it may stay */
-  readonly handoverWantedSince: number | undefined;
+  /** why the present master is to hand over, and since when; undefined while it may stay */
+  readonly handoverWanted: { readonly cause: string; readonly since: number } | undefined;
   /** slots that were written onto pods lately, by pod uid: the watch may not show them yet, and nobody may get one of them twice */
   readonly slotsGiven: ReadonlyMap<string, { readonly slot: number; readonly at: number }>;
   /** the master before the present one */
@@ -280,6 +280,17 @@ export interface Memory {
   readonly promoteNotBefore: number;
   /** how often a failover was tried without a new master since there was one */
   readonly promotionsTried: number;
+  /** how often, and when last, the Service was moved to the present master: more than once means that somebody resets its selector */
+  readonly moved:
+    | {
+        readonly uid: string;
+        readonly epoch: number;
+        /** the resourceVersion of the Service that was repaired last */
+        readonly version: string;
+        readonly count: number;
+        readonly at: number;
+      }
+    | undefined;
 }
 
 export interface Plan {

@@ -16,14 +16,17 @@ const USUAL_ROOM = 4 * 1024 * 1024;
 /** An API server sends the largest body in a small part of this. */
 const PATIENCE_MS = 1000;
 
-export function readBodies(app: FastifyInstance<Server>): void {
-  const usual = createTurns(USUAL_ROOM, PATIENCE_MS);
-  const large = createTurns(LARGE_ROOM, PATIENCE_MS);
+/** @param patienceMs how long a body that comes slowly may hold up others */
+export function readBodies(app: FastifyInstance<Server>, patienceMs: number = PATIENCE_MS): void {
+  const usual = createTurns(USUAL_ROOM, patienceMs);
+  const large = createTurns(LARGE_ROOM, patienceMs);
   const largeTurns = new WeakMap<FastifyRequest, Turn>();
 
   app.addHook("preParsing", async (request, reply, payload) => {
+    const { "content-length": length, "transfer-encoding": encoding } = request.headers;
+    if (length === undefined && encoding === undefined) return payload;
     // Without a length (chunked) it may be as large as is allowed; one that says more is refused unread.
-    const bytes = Number(request.headers["content-length"] ?? BODY_LIMIT);
+    const bytes = Number(length ?? BODY_LIMIT);
     if (bytes > BODY_LIMIT) return payload;
     const turn = bytes > LARGE ? large(bytes) : usual(bytes);
     if (bytes > LARGE) largeTurns.set(request, turn);

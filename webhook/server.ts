@@ -31,6 +31,8 @@ export interface WebhookOptions {
   readonly random?: () => number;
   /** for tests; default Date.now */
   readonly now?: () => number;
+  /** for tests; default 1 s: how long a body that comes slowly may hold up others */
+  readonly patienceMs?: number;
 }
 
 export interface Webhook {
@@ -70,7 +72,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
     forceCloseConnections: "idle",
   });
 
-  readBodies(app);
+  readBodies(app, options.patienceMs);
 
   const { clientNames } = options;
   if (options.clientCa !== undefined && clientNames !== undefined) {

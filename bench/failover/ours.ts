@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import type { Timeline } from "../../handlers/act/timeline.ts";
-import { masterName, REQUEST, SENTINEL_PORT } from "../../model/names.ts";
+import { ANNOTATION, masterName, REQUEST, SENTINEL_PORT } from "../../model/names.ts";
 import { type Bed, EXAMPLES } from "../../test/e2e/lib/bed.ts";
 import type { ClientPod, Where } from "../../test/e2e/lib/client-pod.ts";
 import { Group } from "../../test/e2e/lib/group.ts";
@@ -15,17 +15,22 @@ export const EXPECTED = { replicas: 2, sentinels: 3 };
 interface Manifest {
   spec: {
     selector: { matchLabels: Record<string, string> };
-    template: { spec: { affinity?: object; volumes?: object[]; containers: { image: string; volumeMounts?: object[] }[] } };
+    template: {
+      metadata: { annotations: Record<string, string> };
+      spec: { affinity?: object; volumes?: object[]; containers: { image: string; volumeMounts?: object[] }[] };
+    };
   };
 }
 
 export interface Variant {
   /** the data directory is a disk of 48 MiB */
   readonly smallDisk?: boolean;
+  /** `durability: replicated` */
+  readonly durable?: boolean;
 }
 
 /** The quickstart with one pod per node; pods of another revision don't count, or a rollout would never find a place for its first pod. */
-export function manifestOf(image: string, { smallDisk = false }: Variant = {}): string {
+export function manifestOf(image: string, { smallDisk = false, durable = false }: Variant = {}): string {
   const manifest = parse(readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8")) as Manifest;
   const { spec } = manifest;
   const apart = { labelSelector: spec.selector, matchLabelKeys: ["pod-template-hash"], topologyKey: "kubernetes.io/hostname" };
@@ -34,6 +39,7 @@ export function manifestOf(image: string, { smallDisk = false }: Variant = {}): 
     container.image = image;
     if (smallDisk) container.volumeMounts = [{ name: "data", mountPath: "/data" }];
   }
+  if (durable) spec.template.metadata.annotations[ANNOTATION.durability] = "replicated";
   if (smallDisk) spec.template.spec.volumes = [{ name: "data", emptyDir: { medium: "Memory", sizeLimit: "48Mi" } }];
   return stringify(manifest);
 }
@@ -44,7 +50,7 @@ export class Ours implements Stack {
   readonly cluster: string;
   readonly group: Group;
   readonly selector = "redis-ha.io/has-redis=true";
-  readonly workload = "deployment/cache";
+  readonly workload: string = "deployment/cache";
   readonly masterMayReturn = false;
   #where: Where | undefined;
 

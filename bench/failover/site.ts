@@ -13,14 +13,17 @@ export class Site {
   readonly image: string;
   /** where the clients and the haproxy are, and no member of a group: a fault of a node never is the client's */
   readonly clientNode: string;
+  /** the other nodes */
+  readonly groupNodes: readonly string[];
   #namespaces: string[] = [];
   #ours: Ours | undefined;
 
-  private constructor(bed: Bed, cluster: string, image: string, clientNode: string) {
+  private constructor(bed: Bed, cluster: string, image: string, nodes: readonly string[]) {
     this.bed = bed;
     this.cluster = cluster;
     this.image = image;
-    this.clientNode = clientNode;
+    this.clientNode = nodes.at(-1) ?? "";
+    this.groupNodes = nodes.slice(0, -1);
   }
 
   static async open(cluster: string, image: string): Promise<Site> {
@@ -31,9 +34,9 @@ export class Site {
       await heal(node, { name: cluster });
       await bed.kubectl(["uncordon", node]);
     }
-    const clientNode = nodes.at(-1) ?? "";
-    await bed.kubectl(["cordon", clientNode]);
-    return new Site(bed, cluster, image, clientNode);
+    const site = new Site(bed, cluster, image, nodes);
+    await bed.kubectl(["cordon", site.clientNode]);
+    return site;
   }
 
   async ours(variant: Variant = {}): Promise<Ours> {

@@ -1,6 +1,7 @@
 /**
  * npm run matrix -- [--only kill9,oom,…] [--runs 1] [--image redis:7|redis:8|valkey:8|valkey:9] [--json FILE] [--append] [--cluster matrix] [--keep]
  * Every fault on the real cluster, each followed by the question whether the three invariants held. `--list` names them, `--explain` tells the whole story of each run.
+ * `--durable`: a group with `durability: replicated`, and clients that WAIT for one replica: then no fault may lose anything.
  * `--within SECONDS`: no run begins later than that.
  * `--logs DIR`: what all pods said during each run, in the order of time.
  * `--table FILE`: no run; the table of the results in --json, written between the markers of FILE.
@@ -38,6 +39,7 @@ const { values } = parseArgs({
     cluster: { type: "string", default: "matrix" },
     keep: { type: "boolean", default: false },
     explain: { type: "boolean", default: false },
+    durable: { type: "boolean", default: false },
     logs: { type: "string" },
     within: { type: "string", default: "Infinity" },
   },
@@ -51,6 +53,7 @@ const names = values.only.split(",");
 const unknown = names.filter((name) => FAULTS[name] === undefined);
 if (unknown.length > 0) throw new Error(`--only ${unknown.join(",")}: there are ${Object.keys(FAULTS).join(", ")}`);
 
+const DURABLE = values.durable ? { clients: "with WAIT 1", durability: "replicated" } : {};
 const image = fullName(values.image);
 const results = load();
 if (values.table !== undefined) {
@@ -91,7 +94,7 @@ async function attempt(name: string, fault: MatrixFault, run: number): Promise<v
     const { ours, clients } = await groupFor(fault);
     const { node } = await ours.master();
     const client = fault.clientWithMaster === true ? await clientOn(ours, clients, node) : ours.group.client;
-    const sample = await runFault({ ours, client, name, fault, run, logs: logsOf(name) });
+    const sample = await runFault({ ours, client, name, fault, run, durable: values.durable, logs: logsOf(name) });
     results.samples.push(sample);
     say(text(sample));
     const broken = !(sample.inv1 && sample.inv2 && sample.inv3);
@@ -119,7 +122,7 @@ async function groupFor(fault: MatrixFault): Promise<{ ours: Ours; clients: Map<
     await site.close();
     group = undefined;
   }
-  group ??= { ours: await site.ours({ smallDisk }), smallDisk, clients: new Map() };
+  group ??= { ours: await site.ours({ smallDisk, durable: values.durable }), smallDisk, clients: new Map() };
   await untilReady(group.ours);
   return group;
 }
@@ -149,7 +152,7 @@ function load(): MatrixResults {
   }
   const date = new Date().toISOString().slice(0, 10);
   return {
-    about: { date, image, kubernetes: DEFAULT_KUBERNETES, nodes: NODES, cores: availableParallelism() },
+    about: { date, image, kubernetes: DEFAULT_KUBERNETES, nodes: NODES, cores: availableParallelism(), ...DURABLE },
     samples: [],
     failures: [],
   };

@@ -6,10 +6,9 @@ import { argv, stdin, stdout } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection } from "../../test/client/resp.ts";
 
-const EVERY_MS = 25;
 const ANSWER_MS = 250;
 
-const [, , host = "", port = "", password = ""] = argv;
+const [, , host = "", port = "", password = "", everyMs = "25"] = argv;
 let connection: Connection | undefined;
 let writable = false;
 let lastYes = 0;
@@ -32,5 +31,5 @@ for (;;) {
   if (!yes && writable) stdout.write(`${lastYes} 0\n`);
   if (yes) lastYes = now;
   writable = yes;
-  await sleep(EVERY_MS);
+  await sleep(Number(everyMs));
 }

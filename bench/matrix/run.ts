@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly name: string;
   readonly fault: MatrixFault;
   readonly run: number;
+  /** the clients use WAIT in a group with `durability: replicated`: nothing may be lost by any fault */
+  readonly durable: boolean;
   /** a file for the logs of all pods during the run */
   readonly logs?: string | undefined;
 }
@@ -50,10 +52,10 @@ const WHOLE_MS = 120_000;
 const LATER_MS = 120_000;
 
 /** The group must be whole before; throws when it can't even begin, or the fault could not be made. */
-export async function runFault({ ours, client, name, fault, run, logs: path }: RunOptions): Promise<MatrixSample> {
+export async function runFault({ ours, client, name, fault, run, durable, logs: path }: RunOptions): Promise<MatrixSample> {
   const where = await ours.group.throughService();
   await client.command(where, "FLUSHALL", "ASYNC");
-  await client.startWriters(where, WRITERS);
+  await client.startWriters(where, durable ? { ...WRITERS, waitFor: 1 } : WRITERS);
   await client.calm();
   const { acked: calmAcked, ms: calmMs } = await client.window();
   const before = await ours.group.master();
@@ -79,7 +81,7 @@ export async function runFault({ ours, client, name, fault, run, logs: path }: R
     const { acked, missing: lost } = await client.verify(where);
     const rate = (calmAcked / calmMs) * 1000;
     const { gapMs, stallMs, errors, firstErrors, gapStartedAt } = window;
-    const verdict = judge({ acked, lost, rate, convergedMs, ...seen }, fault.allowed);
+    const verdict = judge({ acked, lost, rate, convergedMs, ...seen }, durable ? "none" : fault.allowed);
     const gapFromMs = Date.parse(gapStartedAt) - faultAt;
     const result = {
       fault: name,

@@ -24,6 +24,7 @@ export interface Seen {
 
 export class Witness {
   readonly #ours: Ours;
+  readonly #probeArgs: readonly string[];
   readonly #startedAt = Date.now();
   readonly #probers = new Map<string, ChildProcess>();
   readonly #changes = new Map<string, Change[]>();
@@ -31,8 +32,10 @@ export class Witness {
   #addresses = 0;
   #over = false;
 
-  constructor(ours: Ours) {
+  /** @param probeMs how often each redis is asked; default: as often as it is worth */
+  constructor(ours: Ours, probeMs?: number) {
     this.#ours = ours;
+    this.#probeArgs = probeMs === undefined ? [] : [String(probeMs)];
     this.#loops = [
       this.#again(PODS_EVERY_MS, async () => await this.#probeNewPods()),
       this.#again(ENDPOINTS_EVERY_MS, async () => await this.#countAddresses()),
@@ -79,7 +82,9 @@ export class Witness {
   #probe(name: string, pid: number, ip: string, password: string): ChildProcess {
     const script = join(import.meta.dirname, "prober.ts");
     const command = [`--net=/proc/${pid}/ns/net`, execPath, "--disable-warning=ExperimentalWarning", script];
-    const child = spawn("nsenter", [...command, ip, String(REDIS_PORT), password], { stdio: ["pipe", "pipe", "ignore"] });
+    const child = spawn("nsenter", [...command, ip, String(REDIS_PORT), password, ...this.#probeArgs], {
+      stdio: ["pipe", "pipe", "ignore"],
+    });
     const changes = this.#changes.get(name) ?? [];
     this.#changes.set(name, changes);
     let text = "";

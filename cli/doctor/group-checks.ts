@@ -134,8 +134,36 @@ export const networks: Check = (facts) => {
 };
 
 /** Settings and shapes with which data can be lost, or writes be blocked. */
-export const risks: Check = (facts) =>
-  groupsOf(facts).flatMap((group) => [...shape(group), ...settings(group), ...disruption(group, facts)]);
+export const risks: Check = (facts) => {
+  const groups = groupsOf(facts);
+  return [
+    ...groups.flatMap((group) => [...shape(group), ...settings(group), ...disruption(group, facts)]),
+    ...sharedPasswords(groups),
+  ];
+};
+
+/** Sentinel knows servers by their address alone; what keeps one group from another's is that the password is wrong there. */
+function sharedPasswords(groups: readonly GroupPods[]): Finding[] {
+  const users = new Map<string, string[]>();
+  for (const { name, namespace, redis } of groups) {
+    const auth = redis[0]?.fact.settings.auth;
+    if (auth?.kind !== "secret") continue;
+    const secret = `${namespace}/${auth.name}, key ${auth.key}`;
+    users.set(secret, [...(users.get(secret) ?? []), name]);
+  }
+  return [...users].flatMap(([secret, names]) =>
+    names.length < 2
+      ? []
+      : [
+          finding(
+            "warning",
+            "data",
+            `${names.join(" and ")} have one password (Secret ${secret}): at a reused address a server of one could follow the other's master and lose its data`,
+            `a Secret of its own for each group: ${ANNOTATION.auth}=secret:NAME/KEY`,
+          ),
+        ],
+  );
+}
 
 function shape({ name, namespace, redis, sentinels }: GroupPods): Finding[] {
   const nodes = new Set(redis.map(({ fact }) => fact.node));

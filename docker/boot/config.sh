@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# shellcheck disable=SC2154 # user_settings, priority and report come from server.sh
+# shellcheck disable=SC2154 # user_settings, priority, first and report come from server.sh
 # The configuration of a redis: the user's file, standard input and command line options as the server itself would read them, then our lines.
 
 # options_to_lines ARGUMENT…: command line options as configuration lines, by the rules of redis 7's main(): `--name` begins a line if the line before
@@ -193,7 +193,7 @@ explain_overrides() {
   done
 }
 
-# our_lines IP PORT: what wins over the user's configuration, whatever it says; the last line of a kind counts.
+# our_lines: what wins over the user's configuration, whatever it says; the last line of a kind counts.
 our_lines() {
   echo
   echo "# redis-ha: from here on what this group needs; it is written anew at every start"
@@ -215,14 +215,20 @@ our_lines() {
     echo "replica-announce-port $HA_PORT"
   fi
   echo "replica-read-only yes"
-  echo "replica-serve-stale-data no"
-  # Until it has followed a master nobody knows whether its data is the newest: Sentinel, which can't tell, shall not elect it.
-  [ -z "$priority" ] || echo "replica-priority 0"
   [ -z "${REDIS_HA_MIN_REPLICAS_TO_WRITE:-}" ] || echo "min-replicas-to-write $REDIS_HA_MIN_REPLICAS_TO_WRITE"
   [ -z "${REDIS_HA_MIN_REPLICAS_MAX_LAG:-}" ] || echo "min-replicas-max-lag $REDIS_HA_MIN_REPLICAS_MAX_LAG"
   # Replicas come together after a failover: no need to wait 5 s for more of them.
   setting repl-diskless-sync-delay
   [ -n "$value" ] || echo "repl-diskless-sync-delay 1"
   line "syslog-ident $(quote "$report")"
+  line "include $(quote "$first")"
+}
+
+# first_lines IP PORT: as what it begins. In a file of its own, because CONFIG REWRITE, which Sentinel sends in every failover, takes the replicaof out of a
+# master's own file but leaves an include alone: so a server that executes itself again with that file (DEBUG RESTART) is no master either.
+first_lines() {
+  echo "replica-serve-stale-data no"
+  # Until it has followed a master nobody knows whether its data is the newest: Sentinel, which can't tell, shall not elect it.
+  [ -z "$priority" ] || echo "replica-priority 0"
   echo "replicaof $1 $2"
 }

@@ -33,6 +33,7 @@ esac
 
 folder=$HA_HOME/redis
 conf=$folder/redis.conf
+first=$folder/first.conf
 mask=$(umask)
 umask 077
 [ -d "$folder" ] || mkdir -p "$folder" || die "cannot make $folder"
@@ -110,8 +111,9 @@ fi
 # A replicaof of the user's would lose against ours anyway; as a comment it confuses nobody.
 {
   LC_ALL=C sed -E 's/^[[:space:]]*["'\'']?([rR][eE][pP][lL][iI][cC][aA]|[sS][lL][aA][vV][eE])[oO][fF]["'\'']?[[:space:]]/# redis-ha: &/' "$draft" &&
-    our_lines "$master_ip" "$master_port"
+    our_lines
 } >"$final" || die "cannot write $final"
+first_lines "$master_ip" "$master_port" >"$first" || die "cannot write $first"
 mv -f "$final" "$conf" || die "cannot write $conf"
 rm -f "$draft"
 umask "$mask"

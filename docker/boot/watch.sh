@@ -168,7 +168,8 @@ look() {
   '   ') ;; # not up yet, or too busy to answer
   master*) settle "this server is the master of $HA_NAME" ;;
   "slave $HA_NOBODY_HOST $HA_NOBODY_PORT "*)
-    settled=no
+    # Also after it has executed itself again.
+    settled=no restored=no
     start_nobody
     ask
     case $named in

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isNotFound } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
-import type { EndpointSlice, Service } from "../../kube/types.ts";
+import type { Service } from "../../kube/types.ts";
 import type { Address } from "../../model/facts.ts";
 import { LABEL, MARK, REQUEST, TLS_REPLICATION } from "../../model/names.ts";
 import type { AdoptAction, CopyAction, ReleaseAction } from "../../model/plan.ts";
@@ -11,25 +11,21 @@ import type { Link } from "../observe/link.ts";
 import { infoFields } from "../observe/replies.ts";
 import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
-import { cutRepeatedly, PROXY_LAG_MS, untilRouted } from "./cut.ts";
+import { cutLate, letGo, untilRouted } from "./cut.ts";
 import { PAUSE_MS } from "./handover.ts";
+import { EQUAL_MS, untilEqual } from "./offsets.ts";
 import { persist } from "./persist.ts";
 import { writeRoute } from "./route.ts";
 import { Stopwatch } from "./timeline.ts";
 
-/** A copy that is nearly equal needs a few ms to be equal; writes do not wait longer than this, ms. */
-const EQUAL_MS = 1500;
 /** So long after the pause the promotion may still begin, ms: far below PAUSE_MS, by our own clock. */
 const PAUSE_TRUST_MS = 3000;
 const TRY_MS = 500;
 /** The Service is given back within this time, ms, or not at all: the pause still holds then. */
 const GIVE_BACK_MS = 5000;
 const GIVE_BACK_TRY_MS = 1500;
-/** How long, and how often, it is asked whether the Service leads to the plain pod, ms. */
-const GIVEN_BACK_MS = 2000;
-const GIVEN_BACK_POLL_MS = 50;
-/** A Service that could not be moved at once is moved by `route` later; the old connections are cut then, ms. */
-const ROUTED_LATE_MS = 60_000;
+/** How long, and how often, it is asked whether the Service leads to the plain pod. */
+const GIVEN_BACK = { withinMs: 2000, askMs: 50 } as const;
 
 const linkTo = (context: ActContext, address: Address): Link | undefined =>
   context.links.redisLinkAt(address) ?? context.links.outsiderLinkAt(address)?.link;
@@ -67,10 +63,7 @@ async function takeOver(context: ActContext, from: End, to: End, watch: Stopwatc
   try {
     await from.link.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
     watch.mark("paused");
-    while (!(await isEqual(from.link, to.link))) {
-      if (performance.now() - pausedAt > EQUAL_MS) throw new Error(`offsets not equal within ${EQUAL_MS} ms`);
-      await sleep(1);
-    }
+    if (!(await untilEqual(from.link, to.link))) throw new Error(`offsets not equal within ${EQUAL_MS} ms`);
     watch.mark("equal");
     // Nothing is awaited from here to the promotion: a stall of ours before this line is seen by our clock, and after it the pause still has seconds.
     if (performance.now() - pausedAt > PAUSE_TRUST_MS) throw new Error("it took too long after the pause");
@@ -94,12 +87,6 @@ async function takeOver(context: ActContext, from: End, to: End, watch: Stopwatc
 async function goBack(from: End, to: End): Promise<void> {
   await persist(to.link, ["REPLICAOF", from.address.ip, String(from.address.port)]);
   await persist(from.link, ["CLIENT", "UNPAUSE"]);
-}
-
-async function isEqual(from: Link, to: Link): Promise<boolean> {
-  const [source, target] = await Promise.all([from.call(["INFO", "replication"]), to.call(["INFO", "replication"])]);
-  const wanted = infoFields(source).get("master_repl_offset");
-  return wanted !== undefined && wanted === infoFields(target).get("slave_repl_offset");
 }
 
 export async function adopt(context: ActContext, action: AdoptAction): Promise<ActResult> {
@@ -126,12 +113,14 @@ export async function adopt(context: ActContext, action: AdoptAction): Promise<A
   watch.mark("patched");
   if (routed.outcome !== "done") {
     // The patch may have arrived, so going back could lose writes: `bootstrap` and `route` go on from here.
-    context.background(cutLate(context, from.link, to.address.ip, from.address.ip));
+    context.background(cutLate(context, { link: from.link, from: from.address.ip, to: to.address.ip }));
     return failed(
       `${action.member.pod.name} has the data of ${action.outsider.pod}, but the Service was not moved: ${routed.why}`,
     );
   }
-  await cutOff(context, from.link, to.address.ip, from.address.ip, watch);
+  const moved = await untilRouted(context, to.address.ip, from.address.ip);
+  if (moved) watch.mark("routed");
+  context.background(letGo(context, { link: from.link, from: from.address.ip, to: to.address.ip }, moved));
   context.say(
     REASON.Adopted,
     `${action.member.pod.name} took over the data and the role of ${action.outsider.pod}; ${watch.text()}`,
@@ -158,9 +147,10 @@ export async function release(context: ActContext, action: ReleaseAction): Promi
   }
   await persist(to.link, ["CONFIG", "SET", "masterauth", ""]);
   await persist(from.link, ["REPLICAOF", to.address.ip, String(to.address.port)]);
-  await untilGivenBack(context, to.address.ip, from.address.ip);
-  watch.mark("routed");
-  context.background(cut(from.link));
+  // Without our label the Service and its EndpointSlices are not watched any more: they are asked for.
+  const moved = await untilRouted(context, to.address.ip, from.address.ip, GIVEN_BACK);
+  if (moved) watch.mark("routed");
+  context.background(letGo(context, { link: from.link, from: from.address.ip, to: to.address.ip }, moved));
   context.say(
     REASON.ServiceGivenBack,
     `${action.outsider.pod} has the data; Service ${context.facts.masterService?.name ?? ""} has its old selector; ${watch.text()}`,
@@ -219,34 +209,4 @@ export function givenBack(service: Service, original: Original, workload: Readon
       ...(adopted ? { publishNotReadyAddresses: original.publishNotReady } : {}),
     },
   };
-}
-
-/** Without our label the Service and its EndpointSlices are not watched any more: they are asked for. */
-async function untilGivenBack(context: ActContext, to: string, from: string): Promise<void> {
-  const name = context.facts.masterService?.name ?? "";
-  const query = { labelSelector: `kubernetes.io/service-name=${name}` };
-  const deadline = performance.now() + GIVEN_BACK_MS;
-  while (performance.now() < deadline) {
-    const slices = await context.kube
-      .list<EndpointSlice>(PATH.endpointSlices(context.group.namespace), { query, timeoutMs: GIVE_BACK_TRY_MS })
-      .catch(() => undefined);
-    const addresses = new Set(slices?.items.flatMap(({ endpoints }) => endpoints ?? []).flatMap((one) => one.addresses));
-    if (addresses.has(to) && !addresses.has(from)) break;
-    await sleep(GIVEN_BACK_POLL_MS);
-  }
-  await sleep(PROXY_LAG_MS);
-}
-
-async function cutOff(context: ActContext, old: Link, to: string, from: string, watch: Stopwatch): Promise<void> {
-  await untilRouted(context, to, from);
-  watch.mark("routed");
-  context.background(cut(old));
-}
-
-const cut = (old: Link): Promise<unknown> =>
-  cutRepeatedly(old).finally(() => old.call(["CLIENT", "UNPAUSE"]).catch(() => undefined));
-
-async function cutLate(context: ActContext, old: Link, to: string, from: string): Promise<void> {
-  const moved = await context.endpoints.until((addresses) => addresses.has(to) && !addresses.has(from), ROUTED_LATE_MS);
-  if (moved) await cutRepeatedly(old);
 }

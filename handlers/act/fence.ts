@@ -13,8 +13,9 @@ import {
   redisLink,
   refused,
 } from "./context.ts";
-import { cutUnlessMaster, untilRouted } from "./cut.ts";
+import { letGo, untilRouted } from "./cut.ts";
 import { PAUSE_MS } from "./handover.ts";
+import { persist } from "./persist.ts";
 
 export async function fence(context: ActContext, action: FenceAction): Promise<ActResult> {
   const link = redisLink(context, action.member);
@@ -27,13 +28,13 @@ export async function fence(context: ActContext, action: FenceAction): Promise<A
     await link.call(["REPLICAOF", action.master.ip, String(action.master.port)]);
     await sayLost(context, action, before);
   } catch (error) {
-    await link.call(["CLIENT", "UNPAUSE"]).catch(() => undefined);
+    await persist(link, ["CLIENT", "UNPAUSE"]);
     return failed(`${action.member.pod.name}: ${messageOf(error)}`);
   }
   context.background(
-    untilRouted(context, action.master.ip, ip)
-      .then(() => cutUnlessMaster(link))
-      .finally(() => link.call(["CLIENT", "UNPAUSE"]).catch(() => undefined)),
+    untilRouted(context, action.master.ip, ip).then((moved) =>
+      letGo(context, { link, from: ip, to: action.master.ip, returned: true }, moved),
+    ),
   );
   return DONE;
 }

@@ -20,7 +20,7 @@ import {
   redisLink,
   refused,
 } from "./context.ts";
-import { cutUnlessMaster, untilRouted } from "./cut.ts";
+import { letGo, untilRouted } from "./cut.ts";
 import { bySentinel } from "./handover-by-sentinel.ts";
 import { byVotes } from "./handover-by-votes.ts";
 import { agrees } from "./hello.ts";
@@ -94,11 +94,13 @@ async function forward({ context, action, old, watch }: Handing, handed: Handed 
   const routed = await writeRoute(context, successor.pod, epoch, REASON.HandedOver, info.get("master_replid") ?? "");
   watch.mark("patched");
   // Never cut before routed (law 4): while the Service could not be moved, `route` goes on trying, and cuts when it has.
-  if (routed.outcome === "done") await untilRouted(context, master.ip, from.ip);
-  watch.mark("routed");
-  const cutting = routed.outcome === "done" ? cutUnlessMaster(old) : Promise.resolve(0);
-  const cut = cutting.finally(() => persist(old, ["CLIENT", "UNPAUSE"]));
-  watch.mark("cut");
+  const moved = routed.outcome === "done" && (await untilRouted(context, master.ip, from.ip));
+  if (moved) watch.mark("routed");
+  const cut =
+    routed.outcome === "done"
+      ? letGo(context, { link: old, from: from.ip, to: master.ip }, moved)
+      : persist(old, ["CLIENT", "UNPAUSE"]).then(() => 0);
+  if (moved) watch.mark("cut");
   await following;
   watch.timeline.to = successor.pod.name;
   watch.timeline.outcome = routed.outcome;

@@ -16,32 +16,41 @@ export async function firstEqual(
 ): Promise<MemberFact | undefined> {
   // A preferred candidate (newest revision, staying) gets a head start; after that any that is equal will do.
   const patience = performance.now() + EQUAL_MS / 3;
-  return await untilEqual(context, old, candidates, (equal) => {
-    const first = equal[0];
-    return first !== undefined && (first === candidates[0] || performance.now() > patience) ? first : undefined;
+  const at = await askUntil(old, linksOf(context, candidates), (equal) => {
+    const first = equal.indexOf(true);
+    return first === 0 || (first > 0 && performance.now() > patience) ? first : undefined;
   });
+  return at === undefined ? undefined : candidates[at];
 }
 
 /** True once every one of the members has the paused master's offset, false after EQUAL_MS. */
 export async function allEqual(context: ActContext, old: Link, members: readonly MemberFact[]): Promise<boolean> {
-  const done = await untilEqual(context, old, members, (equal) => (equal.length === members.length ? true : undefined));
-  return done === true;
+  return (await askUntil(old, linksOf(context, members), all)) === true;
 }
 
 /** Whether each has the master's offset, asked once. */
 export async function areEqual(context: ActContext, old: Link, members: readonly MemberFact[]): Promise<boolean> {
-  return (await equalNow(context, old, members))?.length === members.length;
+  return all((await equalNow(old, linksOf(context, members))) ?? [false]) === true;
 }
 
-async function untilEqual<T>(
-  context: ActContext,
+/** The same for one that need not be of the group: true once it has the paused master's offset, false after EQUAL_MS. */
+export async function untilEqual(old: Link, replica: Link): Promise<boolean> {
+  return (await askUntil(old, [replica], all)) === true;
+}
+
+const all = (equal: readonly boolean[]): true | undefined => (equal.includes(false) ? undefined : true);
+
+const linksOf = (context: ActContext, members: readonly MemberFact[]): (Link | undefined)[] =>
+  members.map((member) => redisLink(context, member));
+
+async function askUntil<T>(
   old: Link,
-  members: readonly MemberFact[],
-  choose: (equal: readonly MemberFact[]) => T | undefined,
+  replicas: readonly (Link | undefined)[],
+  choose: (equal: readonly boolean[]) => T | undefined,
 ): Promise<T | undefined> {
   const deadline = performance.now() + EQUAL_MS;
   for (;;) {
-    const equal = await equalNow(context, old, members);
+    const equal = await equalNow(old, replicas);
     if (equal === undefined) return undefined;
     const chosen = choose(equal);
     if (chosen !== undefined || performance.now() > deadline) return chosen;
@@ -49,13 +58,13 @@ async function untilEqual<T>(
   }
 }
 
-/** Those that have the master's offset; undefined: the master does not answer. */
-async function equalNow(context: ActContext, old: Link, members: readonly MemberFact[]): Promise<MemberFact[] | undefined> {
+/** Whether each has the master's offset; undefined: the master does not answer. */
+async function equalNow(old: Link, replicas: readonly (Link | undefined)[]): Promise<boolean[] | undefined> {
   const [target, ...reached] = await Promise.all([
     offset(old, "master_repl_offset"),
-    ...members.map((member) => offset(redisLink(context, member), "slave_repl_offset")),
+    ...replicas.map((link) => offset(link, "slave_repl_offset")),
   ]);
-  return target === undefined ? undefined : members.filter((_, at) => (reached[at] ?? -1) >= target);
+  return target === undefined ? undefined : replicas.map((_, at) => (reached[at] ?? -1) >= target);
 }
 
 async function offset(link: Link | undefined, field: string): Promise<number | undefined> {

@@ -5,6 +5,7 @@ import type { AttachAction, ConfigureRedisAction, UnpauseAction } from "../../mo
 import { REASON } from "../../model/reasons.ts";
 import { infoFields } from "../observe/replies.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
+import { persist } from "./persist.ts";
 
 async function send(context: ActContext, member: AttachAction["member"], command: readonly string[]): Promise<ActResult> {
   const link = redisLink(context, member);
@@ -31,8 +32,10 @@ export async function configureRedis(context: ActContext, action: ConfigureRedis
   return result;
 }
 
-export async function unpause(context: ActContext, action: UnpauseAction): Promise<ActResult> {
-  return send(context, action.member, ["CLIENT", "UNPAUSE"]);
+export async function unpause(context: ActContext, { member }: UnpauseAction): Promise<ActResult> {
+  const link = redisLink(context, member);
+  if (link === undefined) return refused("not connected");
+  return (await persist(link, ["CLIENT", "UNPAUSE"])) ? DONE : failed(`${member.pod.name} does not answer`);
 }
 
 /** How long, and how often, replicas are asked whether they follow, ms. */

@@ -17,6 +17,11 @@ import type { GroupVoice } from "./voice.ts";
 /** So often it is asked whether the NetworkPolicy is still as it should be, ms. */
 const CHECK_MS = 60_000;
 
+/** On the way back plain pods, which are no labelled clients, copy the data of the last pod of the group: they must reach it. */
+function openForHeirs(settings: GroupSettings): GroupSettings {
+  return settings.networkPolicy === "labelled" ? { ...settings, networkPolicy: "namespace" } : settings;
+}
+
 export class GroupObjects {
   readonly #options: GroupOptions;
   readonly #voice: GroupVoice;
@@ -73,16 +78,18 @@ export class GroupObjects {
     try {
       if (!(await this.#secret.ensure(pods, settings, denied))) return false;
       // A group whose pods are all going gets nothing any more: its Service may just have been given back.
-      if (source.leading() && pods.some(({ terminating }) => !terminating)) {
+      const going = pods.every(({ terminating }) => terminating);
+      if (source.leading() && !going) {
         const { created, takenOver } = await createServices(kube, group, settings, (name) => source.serviceExists(name));
         if (created.length > 0) this.#voice.say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
         this.#takenOver = takenOver ?? this.#takenOver;
         this.#tellTakenOver();
-        this.#networkPolicy(settings);
         const service = source.masterService(source.masterServiceName());
         this.#budgets.keep(settings, service);
         this.#exposure.keep(settings, service);
       }
+      const heirs = going && (before?.outsiders.length ?? 0) > 0;
+      if (source.leading() && (heirs || !going)) this.#networkPolicy(heirs ? openForHeirs(settings) : settings);
       this.#problem = undefined;
       return true;
     } catch (error) {

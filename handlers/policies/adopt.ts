@@ -6,7 +6,7 @@ import type { GroupFacts, MasterRecord, OutsiderFact, RedisUp } from "../../mode
 import { REASON } from "../../model/reasons.ts";
 import { CAUGHT_UP_BYTES } from "./marks.ts";
 import { NOTHING, type Policy, type Step } from "./policy.ts";
-import { proxiesAreReady } from "./proxies.ts";
+import { proxiesAreReady, wanted } from "./proxies.ts";
 import { CLAIMED } from "./route.ts";
 import { addressOf, highestEpoch, nameOf, type RedisMember, redisMembers, redisUp, sameAddress } from "./view.ts";
 
@@ -56,9 +56,9 @@ export const adopt: Policy = ({ facts, truth, memory }): Step => {
   // The hand-over holds writes back: not for one that is far behind, and not again at once.
   if (source.redis.offset - newcomer.redis.offset > CAUGHT_UP_BYTES || facts.at < memory.handoverNotBefore)
     return { actions: [], state: "waiting", stop: true };
-  const wantedSince = memory.handoverWantedSince ?? facts.at;
-  if (!proxiesAreReady({ facts }, undefined, wantedSince))
-    return { actions: [], state: "handover", stop: true, memory: { handoverWantedSince: wantedSince } };
+  const handoverWanted = wanted(memory, "adoption", facts.at);
+  if (!proxiesAreReady({ facts }, undefined, handoverWanted.since))
+    return { actions: [], state: "handover", stop: true, memory: { handoverWanted } };
   return {
     actions: [{ kind: "adopt", member: newcomer.member, outsider: source, epoch: highestEpoch(facts) }],
     state: "handover",
@@ -101,12 +101,17 @@ export const release: Policy = ({ facts, truth, memory }): Step => {
   if (copied({ redis: heir.redis }, truth.address)) {
     const early = truth.redis.offset - heir.redis.offset > CAUGHT_UP_BYTES || facts.at < memory.handoverNotBefore;
     if (early) return { actions: [], state: "handover", stop: true };
-    const wantedSince = memory.handoverWantedSince ?? facts.at;
-    if (!proxiesAreReady({ facts }, truth.member.pod, wantedSince))
-      return { actions: [], state: "handover", stop: true, memory: { handoverWantedSince: wantedSince } };
+    const handoverWanted = wanted(memory, "release", facts.at);
+    if (!proxiesAreReady({ facts }, truth.member.pod, handoverWanted.since))
+      return { actions: [], state: "handover", stop: true, memory: { handoverWanted } };
     return { actions: [{ kind: "release", member: truth.member, outsider: heir }], state: "handover", stop: true };
   }
-  if (heir.redis.role === "master" && heir.redis.keys > truth.redis.keys) return NOTHING; // not empty: not ours to overwrite
+  if (heir.redis.role === "master" && heir.redis.keys > 0 && !ofLine(heir.redis, truth.redis)) {
+    const text =
+      `${heir.pod}, which runs without redis-ha, has ${heir.redis.keys} keys that are not of ${nameOf(truth.member)}: nothing is copied over them; ` +
+      "empty it (FLUSHALL) before the other one ends, or annotate the workload again";
+    return { actions: [], notices: [{ reason: REASON.Adopting, message: text }], state: "handover" };
+  }
   const message = `${heir.pod}, which runs without redis-ha, copies the data of ${nameOf(truth.member)}: the annotation was removed`;
   const actions = sameAddress(heir.redis.master, truth.address)
     ? []

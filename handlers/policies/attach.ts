@@ -1,4 +1,5 @@
 /** Waiting or misdirected replicas follow the confirmed master; run-time parameters that depend on the group's size are kept. */
+import type { MemberFact } from "../../model/facts.ts";
 import { TLS_REPLICATION } from "../../model/names.ts";
 import type { Action } from "../../model/plan.ts";
 import { NOTHING, type Policy, type Step } from "./policy.ts";
@@ -36,13 +37,21 @@ export function wantedParameters(one: RedisMember, redisCount: number): Readonly
   };
 }
 
+/**
+ * Who counts for the group's size. A pod whose redis has never answered can't replicate yet: counting it would stop the writes of a master whose replicas are
+ * all being replaced. One that fell silent counts on, also while it is being deleted: it may be the master that is cut off, and then it must not be told that it
+ * needs nobody. For the same reason the master counts for as long as it is one.
+ */
+function counts(member: MemberFact, master: MemberFact): boolean {
+  const { pod, redis } = member;
+  if (pod.orphan) return false;
+  if (redis?.state === "up") return member === master || !pod.terminating;
+  return redis?.last !== undefined && (redis.state === "timeout" || !pod.terminating);
+}
+
 export const configure: Policy = ({ facts, truth }): Step => {
   if (truth.kind !== "confirmed" || !facts.leading) return NOTHING;
-  // A pod whose redis has never answered can't replicate yet: counting it would stop the writes of a master whose replicas are all being replaced.
-  // One that fell silent counts on: it may be the master that is cut off.
-  const count = redisMembers(facts).filter(
-    ({ pod, redis }) => !pod.terminating && !pod.orphan && (redis?.state === "up" || redis?.last !== undefined),
-  ).length;
+  const count = redisMembers(facts).filter((member) => counts(member, truth.member)).length;
   const actions: Action[] = [];
   for (const one of redisUp(facts)) {
     const wanted = wantedParameters(one, count);

@@ -3,11 +3,14 @@ import type { MemberFact } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { rankByData } from "./freshness.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
+import { readyWhileWaiting } from "./recover.ts";
 import { CLAIMED } from "./route.ts";
 import { highestEpoch, nameOf, type RedisMember, redisMembers, redisUp, sentinelsUp } from "./view.ts";
 
 /** How long the others wait for the pod that the deterministic choice names before the next one is taken, ms. */
 const PATIENCE_MS = 8000;
+/** A StatefulSet makes its next pod well within this time after the last one was made and is Ready, ms. */
+const NEXT_POD_MS = 15_000;
 
 /**
  * The group has no record of a master on its Service and no sentinel names one. Two steps, each idempotent: a conditional write claims the choice
@@ -38,6 +41,11 @@ export const bootstrap: Policy = (context): Step => {
 
   const masters = up.filter(({ redis }) => redis.role === "master" && (redis.keys > 0 || !dataSomewhere));
   const waitedMs = facts.at - memory.firstSeenAt;
+  if (claim === undefined && masters.length === 0 && nextMayCome(context, up)) {
+    const message =
+      "pods have data on volumes, and nothing says who was the last master: those that are still to be made are waited for";
+    return { ...waiting(message), actions: up.flatMap(readyWhileWaiting) };
+  }
   const choice = rankByData(masters, undefined)[0] ?? chooseFirst(context, up, waitedMs);
   if (choice === undefined) return waiting(whyNot(redisMembers(facts)));
   return { actions: [{ kind: "claim", pod: choice.member.pod }], state: "waiting", stop: true };
@@ -65,6 +73,15 @@ function chooseFirst({ facts }: Context, up: readonly RedisMember[], waitedMs: n
   if (first === undefined) return undefined;
   const patient = waitedMs < PATIENCE_MS && first.member !== wanted[0];
   return patient ? undefined : first;
+}
+
+/**
+ * Data on a volume, and no record of a master: the Service was deleted while all was down. Pods are made one after the other perhaps, each when the one before is
+ * Ready, and the first to come may be stale.
+ */
+function nextMayCome({ facts }: Context, up: readonly RedisMember[]): boolean {
+  if (!up.some(({ redis, member }) => redis.keys > 0 && member.pod.volume !== undefined)) return false;
+  return redisMembers(facts).some(({ pod }) => facts.at - pod.createdAt < NEXT_POD_MS);
 }
 
 function promoteFirst({ facts }: Context, chosen: RedisMember): Step {

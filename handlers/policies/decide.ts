@@ -55,12 +55,13 @@ export function freshMemory(at: number): Memory {
     sentinelRestartedAt: 0,
     quorumLost: false,
     handoverNotBefore: 0,
-    handoverWantedSince: undefined,
+    handoverWanted: undefined,
     slotsGiven: new Map(),
     previous: undefined,
     inheritedFor: undefined,
     promoteNotBefore: 0,
     promotionsTried: 0,
+    moved: undefined,
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Address, GroupFacts } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
-import { proxiesAreReady } from "./proxies.ts";
+import { proxiesAreReady, wanted } from "./proxies.ts";
 import { handoverCandidates, rank } from "./successor.ts";
 import {
   addressOf,
@@ -88,8 +88,8 @@ export const handover: Policy = (context): Step => {
   const { facts, truth, memory } = context;
   const why = cause(context);
   if (truth.kind !== "confirmed" || why === undefined || !facts.leading)
-    return { actions: [], memory: { handoverWantedSince: undefined } };
-  const wantedSince = memory.handoverWantedSince ?? facts.at;
+    return { actions: [], memory: { handoverWanted: undefined } };
+  const handoverWanted = wanted(memory, why, facts.at);
   const asked = request(context);
   if (asked !== undefined && asked === truth.member.pod.name) {
     return { actions: [{ kind: "mark-service", halted: facts.masterService?.halted, clearRequests: ["handover"] }] };
@@ -112,8 +112,8 @@ export const handover: Policy = (context): Step => {
   if (watching.length < needed) {
     return impossible(context, `${why}, but only ${watching.length} sentinels of ${needed} needed can vote`, asked !== undefined);
   }
-  if (!proxiesAreReady(context, truth.member.pod, wantedSince))
-    return { actions: [], state: "handover", memory: { handoverWantedSince: wantedSince } };
+  if (!proxiesAreReady(context, truth.member.pod, handoverWanted.since))
+    return { actions: [], state: "handover", memory: { handoverWanted } };
   if (bySentinel && typeof asked === "string" && facts.members.some(({ pod }) => pod.name === asked)) {
     return impossible(context, `${why}, but with promotion: sentinel it is Sentinel that chooses the pod; ask for "any"`, true);
   }

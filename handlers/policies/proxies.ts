@@ -6,6 +6,7 @@
  * Any non-headless EndpointSlice of the cluster counts; a Service's selector and annotations do not. ADR 0016.
  */
 import type { PodFact } from "../../model/facts.ts";
+import type { Memory } from "../../model/plan.ts";
 import type { Context } from "./policy.ts";
 
 /** minSyncPeriod's default, ms. */
@@ -55,6 +56,13 @@ const PATIENCE_MS = 5000;
 const GRACE_TO_WAIT_MS = 10_000;
 /** A pod's deletion is a change of its own, which reaches us within this time, ms. */
 const DELETION_SEEN_MS = 500;
+/** A cordon is mostly the beginning of a drain, whose eviction changes the endpoints: it comes within this time, ms. Else nobody is in a hurry. */
+const EVICTION_SEEN_MS = 2000;
+
+/** What the memory keeps of a wish for a hand-over: an eviction after a cordon is a new one, and its times begin anew. */
+export function wanted(memory: Pick<Memory, "handoverWanted">, cause: string, at: number): { cause: string; since: number } {
+  return memory.handoverWanted?.cause === cause ? memory.handoverWanted : { cause, since: at };
+}
 
 /**
  * Whether a planned change of master may begin: nothing has failed, and the old master serves while we wait.
@@ -63,13 +71,13 @@ const DELETION_SEEN_MS = 500;
  */
 export function proxiesAreReady(
   { facts }: Pick<Context, "facts">,
-  leaving: Pick<PodFact, "orphan" | "graceMs" | "terminating"> | undefined,
+  leaving: Pick<PodFact, "orphan" | "graceMs" | "terminating" | "nodeGoing"> | undefined,
   since: number,
 ): boolean {
   const going = leaving?.terminating === true || leaving?.orphan === true;
   if (going && (leaving.orphan || leaving.graceMs < GRACE_TO_WAIT_MS)) return true;
   const waited = facts.at - since;
   if (waited >= PATIENCE_MS) return true;
-  if (going && waited < DELETION_SEEN_MS) return false;
+  if (waited < (going ? DELETION_SEEN_MS : leaving?.nodeGoing === true ? EVICTION_SEEN_MS : 0)) return false;
   return facts.proxiesFreeInMs <= 0;
 }

@@ -8,9 +8,10 @@ import { CLAIMED } from "./route.ts";
 import { fitForFailover } from "./successor.ts";
 import {
   highestEpoch,
-  majority,
+  livingMajority,
   monitoring,
   nameOf,
+  quorumReached,
   type RedisMember,
   redisMembers,
   redisUp,
@@ -40,12 +41,10 @@ export const recover: Policy = (context): Step => {
   const inLine = replid !== "" && fitForFailover(facts, replid, memory.lostAt).length > 0;
   if (inLine && monitoring(facts).length > 0) return NOTHING;
   if (up.length === 0) return waitFor("no redis of the group answers");
-  const sentinels = sentinelMembers(facts);
-  if (sentinels.length > 0 && sentinelsUp(facts).length < majority(facts) && monitoring(facts).length < majority(facts)) {
-    const needed = Math.floor(sentinels.length / 2) + 1;
-    if (sentinelsUp(facts).length < needed)
-      return waitFor(`fewer than ${needed} of ${sentinels.length} sentinels answer; as many must, before a master may be chosen`);
-  }
+  if (!quorumReached(facts))
+    return waitFor(
+      `fewer than ${livingMajority(facts)} of ${sentinelMembers(facts).length} sentinels answer; as many must, before a master may be chosen`,
+    );
   return choose(context, up, record);
 };
 
@@ -147,7 +146,7 @@ function lastMasterMayLive({ facts, truth }: Context, record: MasterRecord): boo
  * A StatefulSet that starts one pod after the other waits until each is Ready, and the one with the data may be the last. So those that are up count as
  * Ready while the group waits for others. Only with a volume: without one a roll-out that goes on could delete the only copy of the data.
  */
-function readyWhileWaiting({ member }: RedisMember): Action[] {
+export function readyWhileWaiting({ member }: RedisMember): Action[] {
   const { pod } = member;
   if (!pod.hasGate || pod.inSync === true || pod.volume === undefined || pod.terminating) return [];
   return [{ kind: "mark-pod", pod, role: undefined, inSync: true }];

@@ -93,13 +93,17 @@ export function majority(facts: GroupFacts): number {
   return Math.floor(voters(facts) / 2) + 1;
 }
 
+/** More than half of the sentinels that live. */
+export function livingMajority(facts: GroupFacts): number {
+  return Math.floor(sentinelMembers(facts).length / 2) + 1;
+}
+
 /**
  * Enough sentinels answer that no election can have been won without one of them: a demotion never rests on what a small part of them says. A group
  * that has no sentinel at all goes by the record.
  */
 export function quorumReached(facts: GroupFacts): boolean {
-  const living = sentinelMembers(facts).length;
-  return living === 0 || sentinelsUp(facts).length >= Math.floor(living / 2) + 1;
+  return sentinelMembers(facts).length === 0 || sentinelsUp(facts).length >= livingMajority(facts);
 }
 
 /** Highest epoch that anybody in the group speaks of. */

@@ -151,6 +151,19 @@ describe("what is refused or passed through", () => {
     expect(await running.log()).toContain("error: the server was started by its full path");
   });
 
+  test("an image's own entrypoint that passes them by is stopped too", async () => {
+    const own = await Bed.make(bed.binary);
+    try {
+      const pod = await own.pod();
+      await own.fake("docker-entrypoint.sh", `exec ${own.binary.server} --bind ${pod.ip}`);
+      const running = pod.startRedis([]);
+      expect(await running.ended).toBe(0);
+      expect(await running.log()).toContain("error: the server was started by its full path");
+    } finally {
+      await own.close();
+    }
+  });
+
   test("a start script that uses the name gets its configuration", async () => {
     const pod = await bed.pod();
     await put(join(pod.data, "start.sh"), "#!/bin/sh\nexec redis-server --hz 61\n", 0o755);

@@ -132,6 +132,31 @@ test("preStop with a replica that does not catch up takes writes again", async (
   expect(await master.call("set", "a", "b")).toEqual(["OK"]);
 });
 
+test("preStop asks for a failover only when every replica has everything: Sentinel may choose any of them", async () => {
+  const [master, replica] = await group();
+  const other = await bed.pod("2");
+  other.startRedis([]);
+  await other.up();
+  await other.call("replicaof", master.ip, "6379");
+  await until("the link", async () => (await other.role()).endsWith("connected"));
+  other.redis.signal("SIGSTOP");
+  await master.call("set", "last", "word");
+  const hook = master.preStop({ REDIS_HA_GRACE_S: "25", REDIS_HA_PRESTOP_HANDLERS_S: "0" });
+  try {
+    // It would have been over long before.
+    await pause(1800);
+    expect([await master.role(), await replica.role()]).toEqual(["master", expect.stringContaining("slave")]);
+  } finally {
+    other.redis.signal("SIGCONT");
+  }
+  const { code, log } = await hook;
+  expect({ code, log }).toEqual({ code: 0, log: expect.stringContaining("is the master of") });
+  const heirs = [replica, other];
+  const roles = await Promise.all(heirs.map(async (pod) => await pod.role()));
+  const heir = heirs[roles.indexOf("master")];
+  expect(await heir?.call("get", "last")).toEqual(["word"]);
+});
+
 test("preStop leaves it to connected handlers for longer, and to whoever has paused the writes", async () => {
   const pods = await group();
   const [master] = pods;

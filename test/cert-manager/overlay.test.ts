@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { openSync } from "node:fs";
 import { join } from "node:path";
 import { execPath } from "node:process";
-import { expect } from "vitest";
+import { beforeAll, expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { MutatingWebhookConfiguration, Pod, Secret } from "../../kube/types.ts";
 import { LABEL } from "../../model/names.ts";
@@ -22,16 +22,22 @@ const CERTIFICATE = `/apis/cert-manager.io/v1/namespaces/${SYSTEM}/certificates/
 const PER_SECOND = 50;
 /** The kubelet looks at a pod's volumes once in a minute or so. */
 const MOUNTED_MS = 180_000;
+/** The first time on a machine it is built from source. */
+const BUILD_MS = 1_200_000;
 
 interface Certificate {
   readonly metadata: object;
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
+let programs = "";
+beforeAll(async () => {
+  programs = await buildCertManager();
+}, BUILD_MS);
+
 /** Runs it beside the API server, as the cluster tool runs CoreDNS; ends it afterwards. */
 async function withCertManager(bed: Bed, cluster: string, use: () => Promise<void>): Promise<void> {
-  const folder = await buildCertManager();
-  await bed.kubectl(["apply", "--server-side", "-f", join(folder, "crds")]);
+  await bed.kubectl(["apply", "--server-side", "-f", join(programs, "crds")]);
   await bed.kubectl([
     "wait",
     "--for=condition=Established",
@@ -41,7 +47,7 @@ async function withCertManager(bed: Bed, cluster: string, use: () => Promise<voi
   ]);
   const kubeconfig = kubeconfigPath({ name: cluster });
   const log = join(kubeconfig, "..", "logs", "cert-manager.log");
-  const child = spawn(join(folder, "cert-manager"), [kubeconfig], {
+  const child = spawn(join(programs, "cert-manager"), [kubeconfig], {
     stdio: ["ignore", openSync(log, "a"), openSync(log, "a")],
   });
   try {

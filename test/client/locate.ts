@@ -13,7 +13,7 @@ export interface ByName {
 
 export type Where = Target | ByName;
 
-/** Makes connections to the master, each within `timeoutMs` per step. */
+/** Makes connections to the master, each within `timeoutMs` per step; their commands have `commandMs`, by default the same. */
 export class Locator {
   readonly #where: Where;
   #sentinels: ByName["sentinels"];
@@ -23,12 +23,12 @@ export class Locator {
     this.#sentinels = "sentinels" in where ? where.sentinels : [];
   }
 
-  async open(timeoutMs: number): Promise<Connection> {
+  async open(timeoutMs: number, commandMs = timeoutMs): Promise<Connection> {
     const where = this.#where;
-    if (!("sentinels" in where)) return await Connection.open(where, timeoutMs);
+    if (!("sentinels" in where)) return await Connection.open(where, timeoutMs, commandMs);
     const address = await this.#ask(where.masterName, timeoutMs);
     const password = where.password === undefined ? {} : { password: where.password };
-    const connection = await Connection.open({ ...address, ...password }, timeoutMs);
+    const connection = await Connection.open({ ...address, ...password }, timeoutMs, commandMs);
     try {
       const role = await connection.command(["ROLE"]);
       if (!Array.isArray(role) || role[0] !== "master") throw new ConnectionError("not-master");

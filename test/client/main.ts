@@ -1,9 +1,11 @@
 /**
- * A neutral client of Redis that runs in a pod and is told over HTTP what to do: single commands, and writers whose acknowledged writes are remembered.
+ * A neutral client of Redis that runs in a pod and is told over HTTP what to do: single commands, writers whose acknowledged writes are remembered, and connections that
+ * are held open.
  * It knows nothing of redis-ha: a host name, a port and a password are all it gets.
  */
 import { createServer, type IncomingMessage } from "node:http";
 import { argv } from "node:process";
+import { Holders, type HoldersOptions } from "./holders.ts";
 import type { Where } from "./locate.ts";
 import { Connection, ConnectionError, type Reply, ReplyError, type Target } from "./resp.ts";
 import { Writers, type WritersOptions } from "./writers.ts";
@@ -12,6 +14,7 @@ const PORT = Number(argv[2] ?? 8099);
 const COMMAND_MS = 1000;
 
 let writers: Writers | undefined;
+let holders: Holders | undefined;
 
 type Handler = (body: never) => Promise<unknown>;
 
@@ -57,6 +60,12 @@ const ROUTES: Readonly<Record<string, Handler>> = {
   },
   "/writers/window": async (body: { reset?: boolean }) => needed().window(body.reset === true),
   "/writers/stop": async () => await needed().stop(),
+  "/holders/start": async (body: HoldersOptions) => {
+    holders?.stop();
+    holders = new Holders(body);
+    return {};
+  },
+  "/holders": async () => holders?.state() ?? [],
   "/writers/verify": async (body: Where) => await needed().verify(body),
 };
 

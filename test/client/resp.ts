@@ -47,6 +47,7 @@ export class Connection {
   readonly #waiting: Waiting[] = [];
   #data: Buffer = Buffer.alloc(0);
   #broken: ConnectionError | undefined;
+  readonly #closing = Promise.withResolvers<string>();
 
   private constructor(socket: Socket, timeoutMs: number) {
     this.#socket = socket;
@@ -56,8 +57,8 @@ export class Connection {
     socket.on("close", () => this.#break("closed"));
   }
 
-  /** Connects and logs in, each within `timeoutMs`. */
-  static async open(target: Target, timeoutMs: number): Promise<Connection> {
+  /** Connects within `timeoutMs` and logs in; that, and every command after it, within `commandMs`. */
+  static async open(target: Target, timeoutMs: number, commandMs = timeoutMs): Promise<Connection> {
     const { host, port, tls } = target;
     const socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls });
     socket.setNoDelay(true);
@@ -75,7 +76,7 @@ export class Connection {
         resolve();
       });
     });
-    const connection = new Connection(socket, timeoutMs);
+    const connection = new Connection(socket, commandMs);
     if (target.password !== undefined) await connection.command(["AUTH", target.password]);
     return connection;
   }
@@ -100,8 +101,14 @@ export class Connection {
     this.#break("closed");
   }
 
+  /** Resolves when the connection is of no use any more, with the kind of the error. */
+  get closed(): Promise<string> {
+    return this.#closing.promise;
+  }
+
   #break(kind: string): void {
     this.#broken ??= new ConnectionError(kind);
+    this.#closing.resolve(this.#broken.kind);
     this.#socket.destroy();
     for (const { reject } of this.#waiting.splice(0)) reject(this.#broken);
   }

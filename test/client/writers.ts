@@ -15,6 +15,8 @@ export interface Pace {
   readonly pauseMs: number;
   /** limit of a connection attempt and of a command, ms */
   readonly timeoutMs: number;
+  /** each write is followed by WAIT, and counts as acknowledged only when so many replicas have it: what a client does for a write that must not be lost */
+  readonly waitFor?: number;
 }
 
 /** What happened since the window was opened. */
@@ -151,8 +153,8 @@ export class Writers {
       try {
         connection ??= await this.#locator.open(this.#options.timeoutMs);
         number += 1;
-        await connection.command(["SET", this.#key(writer, number), String(Date.now())]);
-        this.#acknowledged(writer, number);
+        if (await this.#set(connection, this.#key(writer, number))) this.#acknowledged(writer, number);
+        else this.#count("too few replicas");
         if (this.#options.pauseMs > 0) await sleep(this.#options.pauseMs);
       } catch (error) {
         this.#failed(error);
@@ -162,6 +164,20 @@ export class Writers {
       }
     }
     connection?.close();
+  }
+
+  /** Returns whether the write counts. */
+  async #set(connection: Connection, key: string): Promise<boolean> {
+    const { waitFor, timeoutMs } = this.#options;
+    const set = connection.command(["SET", key, String(Date.now())]);
+    if (waitFor === undefined) {
+      await set;
+      return true;
+    }
+    // In one packet with the SET; it answers before we would lose our patience.
+    const wait = connection.command(["WAIT", String(waitFor), String(Math.floor(timeoutMs / 2))]);
+    const [, replicas] = await Promise.all([set, wait]);
+    return typeof replicas === "number" && replicas >= waitFor;
   }
 
   #acknowledged(writer: number, number: number): void {
@@ -179,7 +195,10 @@ export class Writers {
   }
 
   #failed(error: unknown): void {
-    const kind = error instanceof ReplyError || error instanceof ConnectionError ? error.kind : String(error);
+    this.#count(error instanceof ReplyError || error instanceof ConnectionError ? error.kind : String(error));
+  }
+
+  #count(kind: string): void {
     this.#errors[kind] = (this.#errors[kind] ?? 0) + 1;
     if (this.#firstErrors.length < ERRORS_SHOWN) this.#firstErrors.push(`${iso(now_())} ${kind}`);
   }

@@ -4,6 +4,7 @@ import { PATH } from "../../kube/paths.ts";
 import type { Pod, Service } from "../../kube/types.ts";
 import { LABEL, PREFIX, REDIS_PORT } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
+import { signal } from "./lib/bed.ts";
 import type { Target } from "./lib/client-pod.ts";
 import { eventOf } from "./lib/events.ts";
 import { Group, isReady } from "./lib/group.ts";
@@ -151,6 +152,14 @@ async function released(group: Adopted): Promise<void> {
   });
 }
 
+/** The Service selects what it selected before, and nothing of ours is left on it. */
+async function givenBack(group: Adopted): Promise<void> {
+  const { spec, metadata } = await group.service();
+  expect(spec?.selector).toEqual({ app: "legacy" });
+  const marks = Object.keys({ ...metadata?.annotations, ...metadata?.labels }).filter((key) => key.startsWith(PREFIX));
+  expect(marks).toEqual([]);
+}
+
 test("a plain redis is adopted, grows to three, and is given back", { timeout: TEST_MS }, async ({ bed, space }) => {
   const { group, clusterIp, pod } = await plainRedis(space, OPEN);
   await adopted(group, OPEN, pod);
@@ -170,11 +179,8 @@ test("a plain redis is adopted, grows to three, and is given back", { timeout: T
   await released(group);
   expect(await gap(group, "the way back")).toBeLessThan(BACK_GAP_MS);
   await nothingLost(group, "the way back");
-  const { spec, metadata } = await group.service();
-  expect(spec?.clusterIP).toBe(clusterIp);
-  expect(spec?.selector).toEqual({ app: "legacy" });
-  const marks = Object.keys({ ...metadata?.annotations, ...metadata?.labels }).filter((key) => key.startsWith(PREFIX));
-  expect(marks, "nothing of ours is left on the Service").toEqual([]);
+  expect((await group.service()).spec?.clusterIP).toBe(clusterIp);
+  await givenBack(group);
 });
 
 test("a redis with a password of its own is adopted with it, and given back", { timeout: TEST_MS }, async ({ space }) => {
@@ -186,4 +192,22 @@ test("a redis with a password of its own is adopted with it, and given back", { 
   expect(await gap(group, "the way back with a password")).toBeLessThan(BACK_GAP_MS);
   await nothingLost(group, "the way back with a password");
   expect((await group.service()).spec?.selector).toEqual({ app: "legacy" });
+});
+
+test("a way back whose last pod dies before it could give anything back ends by itself", { timeout: TEST_MS }, async ({
+  bed,
+  space,
+}) => {
+  const { group, pod } = await plainRedis(space, OPEN);
+  await adopted(group, OPEN, pod);
+  const { name } = await group.master();
+  // It answers nobody from now on, so nothing can be copied from it.
+  await signal(bed, space.namespace, name, "redis", "SIGSTOP");
+  await annotate(group, ["cluster-", "master-service-", "auth-"]);
+  await waitUntil("the plain pod", 60_000, async () => {
+    if (!(await group.workloadPods()).some((one) => !injected(one) && isReady(one))) throw new Error("not Ready");
+  });
+  await bed.kubectl(["-n", space.namespace, "delete", "pod", name, "--force", "--grace-period=0"]);
+  await waitUntil("the Service given back", 60_000, async () => await givenBack(group));
+  await waitUntil("a write", 20_000, async () => await group.client.command(await group.throughService(), "SET", "e2e", "yes"));
 });

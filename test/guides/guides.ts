@@ -20,4 +20,4 @@ export const GUIDES = [
 export const IN_EVERY_TEST = ["docs/quickstart.md", "docs/upgrade.md"] as const;
 
 /** For people who work on redis-ha itself: their commands take hours, or are stages of `npm test` already. */
-export const NOT_GUIDES = ["docs/faults.md", "docs/simulation.md", "docs/webhook-tests.md"] as const;
+export const NOT_GUIDES = ["docs/faults.md", "docs/simulation.md", "docs/soak.md", "docs/webhook-tests.md"] as const;

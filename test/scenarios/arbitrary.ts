@@ -242,7 +242,7 @@ export const facts: fc.Arbitrary<GroupFacts> = fc.oneof({ weight: 2, arbitrary: 
 
 export const memory: fc.Arbitrary<Memory> = fc.record({
   slotsGiven: fc.constant(new Map()),
-  handoverWantedSince: fc.constantFrom(undefined, START - 5000),
+  handoverWanted: fc.constantFrom(undefined, { cause: "adoption", since: START - 5000 }),
   previous: fc.constant(undefined),
   inheritedFor: fc.constant(undefined),
   master: fc.option(
@@ -265,4 +265,5 @@ export const memory: fc.Arbitrary<Memory> = fc.record({
   handoverNotBefore: fc.constantFrom(0, START + 100),
   promotionsTried: fc.nat(12),
   promoteNotBefore: fc.constantFrom(0, 0, START + 100),
+  moved: fc.constant(undefined),
 });

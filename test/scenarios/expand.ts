@@ -37,6 +37,8 @@ export interface Service {
   readonly halted?: string;
   readonly handover?: string | null;
   readonly promote?: string | null;
+  /** its resourceVersion; default 1 */
+  readonly version?: number;
 }
 
 /** What one round says; a later round only says what has changed. null takes a line away. */
@@ -228,7 +230,8 @@ function redisOf(pod: PodFact, line: string | null | undefined, group: Group, po
   const words = new Words(line);
   const [kind, of] = words.plain;
   if (kind === "refused" || kind === "timeout" || kind === "denied" || kind === "unknown") {
-    return { state: kind, forMs: words.time("for") ?? 5, last: undefined };
+    const last = words.has("known") ? redisOf(pod, "replica nobody 1000", group, pods) : undefined;
+    return { state: kind, forMs: words.time("for") ?? 5, last: last?.state === "up" ? last : undefined };
   }
   if (kind !== "master" && kind !== "replica") throw new Error(`redis ${pod.name}: ${line}`);
   const offset = Number(words.plain.find((word) => /^\d+$/.test(word)) ?? 1000);
@@ -336,7 +339,7 @@ function serviceOf(service: Service, pods: readonly PodFact[]): ServiceFact {
   return {
     name: "cache-master",
     uid: "service-uid",
-    resourceVersion: "1",
+    resourceVersion: String(service.version ?? 1),
     selector: {
       [LABEL.cluster]: "cache",
       [LABEL.instance]: service.selects === undefined ? "none-yet" : `i-${service.selects}`,

@@ -1,13 +1,18 @@
 /** One simulated group with everything around it, and the questions that faults and invariants ask of it. */
+
+import { serviceFact } from "../../handlers/watch/service-fact.ts";
+import type { Service } from "../../kube/types.ts";
+import type { MasterRecord } from "../../model/facts.ts";
 import { ANNOTATION, LABEL, MARK, masterServiceName, SECRET_KEY, secretName } from "../../model/names.ts";
 import { maxLagDefaultS } from "../../model/settings.ts";
 import { Writer } from "./clients.ts";
 import { ApiServer } from "./cluster/api.ts";
 import { EndpointController, NAMESPACE, NodeProxy } from "./cluster/controllers.ts";
-import { CLUSTER, PASSWORD, type PodWorld, type SimPod } from "./cluster/pod.ts";
+import { PASSWORD, type PodWorld, type SimPod } from "./cluster/pod.ts";
+import { CLUSTER, type Part } from "./cluster/pod-object.ts";
 import { Workload } from "./cluster/workload.ts";
 import { HandlerReplica } from "./handlers.ts";
-import type { Plan } from "./plan.ts";
+import { isPlanned, type Plan, type Shape } from "./plan.ts";
 import type { RedisServer } from "./servers/redis.ts";
 import type { SentinelServer } from "./servers/sentinel.ts";
 import { ckquorum } from "./servers/sentinel-commands.ts";
@@ -25,16 +30,22 @@ export class SimGroup {
   readonly control: Host = { name: "control-plane", clockOffset: 0 };
   readonly cordoned = new Set<Host>();
   readonly off = new Set<Host>();
-  readonly workload: Workload;
+  /** those with redis first */
+  readonly workloads: readonly Workload[];
   readonly handlers: HandlerReplica[];
   readonly writers: Writer[];
   readonly proxies: NodeProxy[];
   readonly ledger: Ledger;
+  /** how many sentinels there are to be */
+  readonly sentinels: number;
   readonly servers: RedisServer[] = [];
   /** called for every server that starts; for faults that wait for a command */
   onServer: (server: RedisServer) => void = () => undefined;
+  /** what laws.ts looks at */
+  onVote: (sentinel: string, candidate: string) => void = () => undefined;
+  onEnding: (server: RedisServer) => void = () => undefined;
 
-  constructor(world: World, { shape }: Plan) {
+  constructor(world: World, { shape, faults }: Plan) {
     this.world = world;
     this.ledger = new Ledger(() => world.now, shape.replicas >= 3 ? maxLagDefaultS(shape.downAfterMs) * 1000 : undefined);
     this.network = new Network(world);
@@ -68,7 +79,10 @@ export class SimGroup {
           () => !this.network.blocked(host, this.control) && !this.network.blocked(this.control, host),
         ),
     );
+    const planned = faults.every(isPlanned);
+    const orderly = new Set<RedisServer>();
     let addresses = 0;
+    const left: string[] = [];
     const of: PodWorld = {
       world,
       network: this.network,
@@ -84,19 +98,31 @@ export class SimGroup {
           [ANNOTATION.recoveryWait]: "15s",
         },
       },
+      leaveAddress: (ip) => left.push(ip),
       newAddress: () => {
+        const former = shape.reuse === true ? left.shift() : undefined;
+        if (former !== undefined) return former;
         addresses += 1;
         return `10.0.${Math.floor(addresses / 250)}.${(addresses % 250) + 1}`;
       },
       started: (server) => {
         this.servers.push(server);
         this.ledger.add(server);
-        server.proc.onKill(() => this.ledger.trouble(server, "died"));
+        server.proc.onKill(() => this.ledger.trouble(server, orderly.has(server) && planned ? "ended" : "died"));
         this.onServer(server);
+      },
+      voted: (sentinel, candidate) => this.onVote(sentinel, candidate),
+      ending: (server) => {
+        orderly.add(server);
+        this.onEnding(server);
       },
     };
     const usable = (host: Host): boolean => !this.cordoned.has(host) && !this.off.has(host);
-    this.workload = new Workload(of, { replicas: shape.replicas, stateful: shape.stateful, hosts: this.nodes, usable });
+    const { stateful } = shape;
+    this.workloads = layout(shape).map(
+      (one) => new Workload(of, { ...one, stateful: stateful && one.part.redis, hosts: this.nodes, usable }),
+    );
+    this.sentinels = shape.apart ? SENTINELS : shape.replicas;
     this.handlers = Array.from(
       { length: shape.handlers },
       (_, at) => new HandlerReplica(world, this.network, this.api, handlerHosts[at] ?? this.control, `handler-${"AB"[at]}`),
@@ -115,8 +141,17 @@ export class SimGroup {
     );
   }
 
+  /** Those with redis. */
   get pods(): SimPod[] {
-    return this.workload.living;
+    return this.all.filter(({ part }) => part.redis);
+  }
+
+  get sentinelPods(): SimPod[] {
+    return this.all.filter(({ part }) => part.sentinel);
+  }
+
+  get all(): SimPod[] {
+    return this.workloads.flatMap(({ living }) => living);
   }
 
   /** Redis processes that run. */
@@ -127,7 +162,7 @@ export class SimGroup {
   /** The pod whose redis is the master by what most sentinels say; else by what a redis says; else the first. */
   get master(): SimPod | undefined {
     const votes = new Map<string, number>();
-    for (const { sentinel } of this.pods) {
+    for (const { sentinel } of this.sentinelPods) {
       const ip = sentinel?.master?.failover.currentAddress.ip;
       if (ip !== undefined) votes.set(ip, (votes.get(ip) ?? 0) + 1);
     }
@@ -137,20 +172,36 @@ export class SimGroup {
     );
   }
 
-  get leader(): HandlerReplica | undefined {
+  /** Who holds the Lease, by the API server. */
+  get holder(): string | undefined {
     const holder = this.api.get("leases", "redis-ha", "redis-ha-handlers")?.spec?.holderIdentity;
-    return this.handlers.find(({ name, alive }) => alive && typeof holder === "string" && holder.startsWith(name));
+    return typeof holder === "string" && holder !== "" ? holder : undefined;
+  }
+
+  get leader(): HandlerReplica | undefined {
+    const { holder } = this;
+    return this.handlers.find(({ name, alive }) => alive && holder?.startsWith(name) === true);
   }
 
   get halted(): string | undefined {
     return this.api.get("services", NAMESPACE, SERVICE)?.metadata.annotations?.[MARK.halted];
   }
 
+  /** The master that the Service remembers. */
+  get record(): MasterRecord | undefined {
+    const service = this.api.get("services", NAMESPACE, SERVICE);
+    return service === undefined ? undefined : serviceFact(service as unknown as Service)?.record;
+  }
+
   /** INV3: what is not yet as it should be; undefined when all is well. */
   unwell(): string | undefined {
-    const { pods } = this;
-    if (pods.length !== this.workload.replicas) return `${pods.length} pods instead of ${this.workload.replicas}`;
-    const dead = pods.find(({ redis, sentinel }) => redis?.proc.alive !== true || redis.loading || sentinel?.proc.alive !== true);
+    const { pods, all } = this;
+    const wanted = this.workloads.reduce((sum, { replicas }) => sum + replicas, 0);
+    if (all.length !== wanted) return `${all.length} pods instead of ${wanted}`;
+    const dead = all.find(
+      ({ part, redis, sentinel }) =>
+        (part.redis && (redis?.proc.alive !== true || redis.loading)) || (part.sentinel && sentinel?.proc.alive !== true),
+    );
     if (dead !== undefined) return `${dead.name} is not up`;
     const masters = this.running.filter(({ isMaster }) => isMaster);
     const [master] = masters;
@@ -162,9 +213,10 @@ export class SimGroup {
       if (redis.following.master?.ip !== ip) return `${redis.name} follows ${redis.following.master?.ip}, not ${ip}`;
       if (!redis.following.up) return `the link of ${redis.name} is not up`;
     }
-    if (master.paused) return `writes are paused on ${master.name}`;
+    const paused = this.running.find((server) => server.paused);
+    if (paused !== undefined) return `writes are paused on ${paused.name}`;
     if (!master.followers.enough) return `${master.name} refuses writes: min-replicas-to-write`;
-    for (const { sentinel } of pods) {
+    for (const { sentinel } of this.sentinelPods) {
       const why = sentinel === undefined ? "there is none" : sentinelUnwell(sentinel, ip);
       if (why !== undefined) return `sentinel ${sentinel?.name ?? "?"}: ${why}`;
     }
@@ -183,6 +235,18 @@ export class SimGroup {
     if (this.halted !== undefined) return `still marked as halted: ${this.halted}`;
     return undefined;
   }
+}
+
+const SENTINELS = 3;
+
+/** One workload with a sentinel beside each redis, or the three of the origin: a first master, replicas, sentinels. */
+function layout({ replicas, apart }: Shape): { name: string; replicas: number; part: Part }[] {
+  if (!apart) return [{ name: CLUSTER, replicas, part: { redis: true, sentinel: true, role: undefined } }];
+  return [
+    { name: "first", replicas: 1, part: { redis: true, sentinel: false, role: "master" } },
+    { name: "replica", replicas: replicas - 1, part: { redis: true, sentinel: false, role: "replica" } },
+    { name: "sentinel", replicas: SENTINELS, part: { redis: false, sentinel: true, role: "sentinel" } },
+  ];
 }
 
 function sentinelUnwell(sentinel: SentinelServer, ip: string): string | undefined {

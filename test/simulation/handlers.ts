@@ -44,6 +44,8 @@ export class HandlerReplica {
   readonly host: Host;
   proc: Proc | undefined;
   handlers: Handlers | undefined;
+  /** for laws.ts */
+  onSaid: (reason: string) => void = () => undefined;
   /** what went wrong that is a bug whatever the invariants say */
   readonly bugs: string[] = [];
   readonly #world: World;
@@ -81,7 +83,12 @@ export class HandlerReplica {
       kube,
       metrics,
       log: logTo(tell),
-      reporter: { report: ({ reason, message }: { reason: string; message: string }) => tell(`${reason}: ${message}`) },
+      reporter: {
+        report: ({ reason, message }: { reason: string; message: string }) => {
+          tell(`${reason}: ${message}`);
+          this.onSaid(reason);
+        },
+      },
       namespace: "redis-ha",
       identity: `${this.name}-${this.#starts}`,
       succeeds: (holder: string) => holder.startsWith(`${this.name}-`),

@@ -73,7 +73,11 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "no votes are needed",
     law: "no promotion without a majority of the sentinels",
-    changes: [change("handlers/act/votes.ts", "if (granted >= needed)", "if (granted >= 0)")],
+    changes: [
+      // Twice: too few who can vote are not even asked.
+      change("handlers/act/votes.ts", "if (granted >= needed)", "if (granted >= 0)"),
+      change("handlers/policies/failover.ts", "if (watching.length < majority(facts)) return", "if (watching.length < 1) return"),
+    ],
   },
   {
     name: "a second master is left alone",
@@ -187,7 +191,10 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a handler leads for ever",
     law: "whoever does not hold the Lease changes nothing",
-    changes: [change("kube/lease.ts", "if (!held) return;\n    held = false;", "return;")],
+    changes: [
+      change("kube/lease.ts", "if (!held) return;\n    held = false;", "return;"),
+      change("kube/lease.ts", "return held && performance.now() < heldUntil;", "return held;"),
+    ],
   },
   {
     name: "the pods' labels are swapped",

@@ -1,9 +1,12 @@
 /** What a run is made of: the shape of the group, and the faults that strike it. Drawn from a seed, kept in a file, made smaller when it fails. */
+import { drawSituation } from "./situations.ts";
 import { Random } from "./world/random.ts";
 
 /** Whom a fault strikes; looked up when it does. */
 export type Target = "master" | "replica" | "other replica" | "0" | "1" | "2";
 export type Who = "leader" | "follower";
+/** What a partition may have on the side of some pods. */
+export type Apart = Who | "api" | "client";
 
 export type Fault = { readonly at: number } & (
   | { readonly kind: "kill redis"; readonly target: Target }
@@ -39,6 +42,17 @@ export type Fault = { readonly at: number } & (
   | { readonly kind: "drain"; readonly target: Target; readonly ms: number }
   | { readonly kind: "rollout" }
   | { readonly kind: "kill all redis" }
+  | { readonly kind: "delete sentinel"; readonly number: number; readonly force: boolean }
+  | { readonly kind: "kill master at write"; readonly afterMs: number }
+  | { readonly kind: "lag"; readonly target: Target; readonly ms: number; readonly delayMs: number }
+  | { readonly kind: "freeze sentinels at"; readonly command: string; readonly but: number; readonly ms: number }
+  | {
+      readonly kind: "split";
+      /** the pods of one side; a side may have handlers, the API server and a client as well */
+      readonly side: readonly Target[];
+      readonly with: readonly Apart[];
+      readonly ms: number;
+    }
   | { readonly kind: "power off all"; readonly ms: number }
 );
 
@@ -52,6 +66,10 @@ export interface Shape {
   readonly handlers: number;
   /** the handlers share their nodes with pods of the group */
   readonly shared: boolean;
+  /** three Deployments, with sentinels in one of their own; absent in plans from before there was this */
+  readonly apart?: boolean;
+  /** an address that a pod leaves is given to the next new pod; absent as above */
+  readonly reuse?: boolean;
 }
 
 export interface Plan {
@@ -77,13 +95,45 @@ const TARGETS: readonly Target[] = ["master", "master", "master", "replica", "ot
 /** When the first fault may strike after the group was seen well, and how much time they have, ms. */
 const WINDOW_MS = 20_000;
 
-/** Draws a run. */
+/** Work that a person or the cluster does: nothing may be lost by it, whoever ends. */
+const PLANNED: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
+  "delete pod",
+  "delete sentinel",
+  "ask for a handover",
+  "drain",
+  "rollout",
+]);
+export const isPlanned = ({ kind }: Fault): boolean => PLANNED.has(kind);
+
+/** Draws a run: of every five seeds three draw any faults, two a situation in which one law alone is at stake. */
 export function drawPlan(seed: number): Plan {
   const random = new Random(seed, 7);
+  const beside = drawShape(random);
+  const faults = seed % 5 === 0 || seed % 5 === 3 ? drawSituation(random) : drawAny(random);
+  const more = new Random(seed, 8);
+  if (seed % 5 === 1 || seed % 5 === 4) return { seed, shape: beside, faults };
+  const shape: Shape = { ...beside, apart: seed % 5 !== 0 && more.chance(0.5), reuse: more.chance(0.3) };
+  const lost = shape.apart === true ? drawSentinelLoss(more) : [];
+  return { seed, shape, faults: [...faults, ...lost].sort((a, b) => a.at - b.at) };
+}
+
+/** What only sentinels in pods of their own can meet. */
+function drawSentinelLoss(random: Random): Fault[] {
+  if (random.chance(0.5)) return [];
+  const first = Math.round(random.between(0, 8000));
+  return Array.from({ length: random.integer(1, 3) }, (_, number) => ({
+    at: first + number * Math.round(random.between(0, 6000)),
+    kind: "delete sentinel" as const,
+    number: random.integer(0, 2),
+    force: random.chance(0.4),
+  }));
+}
+
+function drawShape(random: Random): Shape {
   const replicas = random.pick([3, 3, 3, 3, 2, 5]);
   const stateful = random.chance(0.4);
   const persistence = random.pick(["none", "none", "rdb", "aof"] as const);
-  const shape: Shape = {
+  return {
     replicas,
     stateful,
     persistence,
@@ -93,6 +143,9 @@ export function drawPlan(seed: number): Plan {
     handlers: random.chance(0.85) ? 2 : 1,
     shared: random.chance(0.4),
   };
+}
+
+function drawAny(random: Random): Fault[] {
   const count = random.pick([1, 1, 2, 2, 3, 4, 5]);
   const faults: Fault[] = [];
   let at = random.between(0, 2000);
@@ -100,7 +153,7 @@ export function drawPlan(seed: number): Plan {
     faults.push(drawFault(random, Math.round(at)));
     at += random.chance(0.4) ? random.between(0, 300) : random.between(0, WINDOW_MS / count);
   }
-  return { seed, shape, faults };
+  return faults;
 }
 
 /** Short, middle or long, ms. */

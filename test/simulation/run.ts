@@ -3,6 +3,7 @@ import { LABEL } from "../../model/names.ts";
 import { NAMESPACE } from "./cluster/controllers.ts";
 import { Faults } from "./faults.ts";
 import { SERVICE, SimGroup } from "./group.ts";
+import { Laws } from "./laws.ts";
 import { nameOfFault, type Plan } from "./plan.ts";
 import { connectThrough } from "./servers/ioredis.ts";
 import { inhabit } from "./world/runtime.ts";
@@ -89,12 +90,13 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
   inhabit(world);
   world.tell("PLAN", JSON.stringify(plan.shape));
   const group = new SimGroup(world, plan);
-  connectThrough(group.network);
+  const laws = new Laws(group, plan);
+  connectThrough(group.network, (proc, command, to) => laws.sent(proc.name, command, to));
   const faults = new Faults(group);
   const watch = new Watch(group, faults);
   let convergedMs = 0;
   const bug = (): string | undefined => world.crashes[0] ?? group.handlers.flatMap(({ bugs }) => bugs)[0];
-  const bad = (): boolean => watch.broken !== undefined || bug() !== undefined;
+  const bad = (): boolean => watch.broken !== undefined || laws.breach !== undefined || bug() !== undefined;
   const verdict = (broken: string, why: string, lost = 0): Verdict => {
     if (broken !== "") world.tell("VERDICT", `${broken}: ${why}`);
     const acknowledged = group.writers.reduce((sum, writer) => sum + writer.acknowledged.size, 0);
@@ -116,6 +118,7 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
   const urgent = (): Verdict | undefined => {
     const mistake = bug();
     if (mistake !== undefined) return verdict("BUG", mistake);
+    if (laws.breach !== undefined) return verdict(laws.breach.law, laws.breach.why);
     return watch.broken === undefined ? undefined : verdict("INV1", watch.broken);
   };
 
@@ -124,6 +127,7 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
   if (early !== undefined) return early;
   if (watch.wellMs === 0) return verdict("BOOTSTRAP", group.unwell() ?? "");
   world.tell("GROUP", "is well; the faults begin");
+  group.ledger.onPromotion = (server, by, deafMs) => laws.promoted(server, by, deafMs);
 
   const began = world.now;
   let last = began;

@@ -31,6 +31,8 @@ export async function shrink(failed: Verdict, run: (plan: Plan) => Promise<Verdi
 function* candidates(plan: Plan): Generator<Plan> {
   const { faults, shape } = plan;
   for (let at = 0; at < faults.length; at += 1) yield { ...plan, faults: faults.filter((_, other) => other !== at) };
+  if (shape.apart === true) yield { ...plan, shape: { ...shape, apart: false } };
+  if (shape.reuse === true) yield { ...plan, shape: { ...shape, reuse: false } };
   if (shape.shared) yield { ...plan, shape: { ...shape, shared: false } };
   if (shape.stateful || shape.volume || shape.persistence !== "none")
     yield { ...plan, shape: { ...shape, stateful: false, volume: false, persistence: "none" } };

@@ -6,8 +6,8 @@ import { type Entry, writesOf } from "./servers/data.ts";
 import type { RedisServer } from "./servers/redis.ts";
 
 export interface Trouble {
-  /** slow: still there for everybody; no excuse for a loss, but neither a place where the newest data must be */
-  readonly kind: "died" | "frozen" | "cut off" | "slow";
+  /** parted: cut off together with a replica. ended: let go in an orderly way, which excuses nothing where only planned work went on. slow: still there for everybody; no excuse for a loss, but neither a place where the newest data must be */
+  readonly kind: "died" | "ended" | "frozen" | "cut off" | "parted" | "slow";
   readonly from: number;
   to: number;
 }
@@ -35,8 +35,13 @@ const COUNTED_LATE_MS = 3000;
 /** Handlers that were away need so long to be of use again: the Lease has to expire, be taken, and all be read, ms. */
 const LEASE_MS = 6000;
 
+/** What was kept on a connection is sent again up to so long after a path has healed (world/network.ts), ms. */
+const SLOW_AFTER_MS = 3500;
+
 export class Ledger {
   readonly servers: RedisServer[] = [];
+  /** for laws.ts */
+  onPromotion: (server: RedisServer, by: string, deafMs: number) => void = () => undefined;
   readonly #startedAt = new Map<RedisServer, number>();
   readonly #troubles = new Map<RedisServer, Trouble[]>();
   readonly #taken = new Map<string, Taken>();
@@ -56,7 +61,8 @@ export class Ledger {
     const { world } = server.proc;
     this.#startedAt.set(server, world.now);
     server.onWrite = (write, entry) => this.#taken.set(write, { server, entry, at: world.now });
-    server.onPromotion = (entry, by) => {
+    server.onPromotion = (entry, by, deafMs) => {
+      this.onPromotion(server, by, deafMs);
       const others = this.servers.filter((one) => one !== server && one.proc.alive);
       this.#moments.push({
         at: world.now,
@@ -101,7 +107,7 @@ export class Ledger {
   }
 
   #excuses({ kind, from, to }: Trouble, at: number, until: number): boolean {
-    if (from > Math.max(until, at) + 1000 || kind === "slow") return false;
+    if (from > Math.max(until, at) + 1000 || kind === "slow" || kind === "ended") return false;
     if (kind === "died") return from >= at;
     const stopsAfterMs = (this.#maxLagMs ?? Number.POSITIVE_INFINITY) + COUNTED_LATE_MS;
     if (kind === "cut off" && at > from + stopsAfterMs && at < to) return false;
@@ -109,7 +115,9 @@ export class Ledger {
   }
 
   #inTrouble(server: RedisServer, at: number): boolean {
-    return (this.#troubles.get(server) ?? []).some(({ from, to }) => from <= at && at <= to + 1000);
+    return (this.#troubles.get(server) ?? []).some(
+      ({ kind, from, to }) => from <= at && at <= to + (kind === "slow" ? SLOW_AFTER_MS : 1000),
+    );
   }
 
   /** What was lost although it need not have been, in words; and how much was lost in all. */

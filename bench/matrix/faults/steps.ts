@@ -58,7 +58,7 @@ export async function others({ ours, pod }: Scene): Promise<Pod[]> {
 export const nameOf = (pod: Pod | undefined): string => pod?.metadata?.name ?? "";
 
 /** The processes of the handlers, the leading one first. */
-export async function handlerPids({ ours }: Scene): Promise<number[]> {
+export async function handlerPids({ ours }: Pick<Scene, "ours">): Promise<number[]> {
   const { bed } = ours;
   const leases = await bed.kube.list<Lease>(PATH.leases(SYSTEM));
   const holders = leases.items.map(({ spec }) => spec?.holderIdentity ?? "");

@@ -2,13 +2,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PATH } from "../../../kube/paths.ts";
+import type { Held } from "../../client/holders.ts";
 import type { Where } from "../../client/locate.ts";
 import type { Target } from "../../client/resp.ts";
 import type { Verdict, Window } from "../../client/writers.ts";
 import { type Bed, PROJECT, serverImage } from "./bed.ts";
 import { waitUntil } from "./wait.ts";
 
-export type { Target, Verdict, Where, Window };
+export type { Held, Target, Verdict, Where, Window };
 
 const SOURCES = join(PROJECT, "test", "client");
 const PORT = 8099;
@@ -69,7 +70,7 @@ export class ClientPod {
     return answer.reply;
   }
 
-  async startWriters(where: Where, options: { writers?: number; pauseMs?: number } = {}): Promise<void> {
+  async startWriters(where: Where, options: { writers?: number; pauseMs?: number; waitFor?: number } = {}): Promise<void> {
     await this.#post("/writers/start", { ...where, writers: 4, pauseMs: 5, timeoutMs: 1000, ...options });
   }
 
@@ -96,6 +97,15 @@ export class ClientPod {
 
   async stopWriters(): Promise<Window> {
     return await this.#post<Window>("/writers/stop", {});
+  }
+
+  /** Connections that are held open and made anew when they are closed, `each` of every kind. */
+  async startHolders(where: Where, each: number): Promise<void> {
+    await this.#post("/holders/start", { ...where, each });
+  }
+
+  async holders(): Promise<Held[]> {
+    return await this.#post<Held[]>("/holders", {});
   }
 
   async verify(where: Where): Promise<Verdict> {

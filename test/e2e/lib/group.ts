@@ -91,6 +91,12 @@ export class Group {
     return JSON.parse((await this.service()).metadata?.annotations?.[MARK.history] ?? "[]") as never;
   }
 
+  /** Why the present master is master, by the record on the Service. */
+  async reason(): Promise<string> {
+    const record: { reason?: string } = JSON.parse((await this.service()).metadata?.annotations?.[MARK.master] ?? "{}");
+    return record.reason ?? "";
+  }
+
   async password(): Promise<string> {
     if (this.#password === undefined) {
       const secret = await this.bed.kube.get<Secret>(PATH.secrets(this.namespace, secretName(this.cluster)));

@@ -117,11 +117,13 @@ export function simulatedKube(api: ApiServer, network: Network, proc: Proc): Kub
         stop = api.watch({ plural, matches, tell, broken });
         proc.onKill(stop);
         onOpen?.();
-        // What happened between the list and this moment.
-        for (const thing of api.list(plural)) {
-          if (Number(thing.metadata.resourceVersion) > since && matches(thing)) tell("ADDED", thing);
-        }
-        for (const thing of api.removedSince(plural, since)) if (matches(thing)) tell("DELETED", thing);
+        // What happened between the list and this moment, in its order: a name may have been given again.
+        const version = ({ metadata }: Thing): number => Number(metadata.resourceVersion);
+        const missed = [
+          ...api.list(plural).flatMap((thing) => (version(thing) > since ? [["ADDED", thing] as const] : [])),
+          ...api.removedSince(plural, since).map((thing) => ["DELETED", thing] as const),
+        ].sort(([, one], [, other]) => version(one) - version(other));
+        for (const [type, thing] of missed) if (matches(thing)) tell(type, thing);
       };
       if (parted() || api.state === "hangs") {
         proc.after(5000, () => finish(noAnswer("Timeout", "no answer in time")));

@@ -1,5 +1,5 @@
 /** One pod of the group with its containers, as the kubelet of its node keeps it: started, restarted, ended in an orderly way or not. */
-import { ANNOTATION, IN_SYNC_GATE, INJECTED, LABEL, MARK, REDIS_PORT } from "../../../model/names.ts";
+import { IN_SYNC_GATE, MARK, REDIS_PORT } from "../../../model/names.ts";
 import { type Disk, EMPTY } from "../servers/data.ts";
 import { RedisServer } from "../servers/redis.ts";
 import { type SentinelFile, SentinelServer } from "../servers/sentinel.ts";
@@ -8,9 +8,9 @@ import { type Host, Proc, type World } from "../world/world.ts";
 import type { ApiServer, Json, Thing } from "./api.ts";
 import { chooseMaster, makeSentinelFile, type Pod, Watcher } from "./boot.ts";
 import { NAMESPACE } from "./controllers.ts";
+import { CLUSTER, type Part, type PodSettings, podObject } from "./pod-object.ts";
 import { preStop } from "./prestop.ts";
 
-export const CLUSTER = "cache";
 export const GROUP = `${NAMESPACE}.${CLUSTER}`;
 export const PASSWORD = "the-password-of-the-group";
 
@@ -21,17 +21,13 @@ export interface PodWorld {
   readonly api: ApiServer;
   readonly settings: PodSettings;
   newAddress(): string;
+  leaveAddress(ip: string): void;
   /** every redis process that ever ran, for the verdict about data */
   started(server: RedisServer, pod: SimPod): void;
-}
-
-export interface PodSettings {
-  readonly persistence: "none" | "rdb" | "aof";
-  /** the data is on a volume of its own, or in the container */
-  readonly volume: boolean;
-  readonly downAfterMs: number;
-  readonly graceS: number;
-  readonly annotations: Readonly<Record<string, string>>;
+  /** a sentinel gave its vote to a candidate */
+  voted(sentinel: string, candidate: string): void;
+  /** a pod that was deleted in an orderly way lets its redis end */
+  ending(server: RedisServer): void;
 }
 
 const identity = (of: string): string => Buffer.from(of.padEnd(20, "-")).toString("hex").slice(0, 40);
@@ -43,6 +39,7 @@ export class SimPod {
   readonly host: Host;
   readonly disk: Disk;
   readonly instance: string;
+  readonly part: Part;
   site: Site | undefined;
   redis: RedisServer | undefined;
   sentinel: SentinelServer | undefined;
@@ -54,11 +51,16 @@ export class SimPod {
   #status: "running" | "terminated" = "terminated";
   #procs: Proc[] = [];
 
-  constructor(of: PodWorld, name: string, host: Host, disk: Disk, revision: string, claim: string | undefined) {
+  constructor(
+    of: PodWorld,
+    made: { name: string; host: Host; disk: Disk; part: Part; revision: string; claim: string | undefined },
+  ) {
+    const { name, host, disk, part, revision, claim } = made;
     this.#of = of;
     this.name = name;
     this.host = host;
     this.disk = disk;
+    this.part = part;
     this.uid = `uid-${name}-${of.world.random.hex(4)}`;
     this.instance = of.world.random.hex(8);
     this.#create(revision, claim);
@@ -77,34 +79,10 @@ export class SimPod {
     return found?.metadata.uid === this.uid ? found : undefined;
   }
 
-  /** As it looks when it has passed the webhook. */
   #create(revision: string, claim: string | undefined): void {
-    const { api, settings } = this.#of;
-    const mounts = claim === undefined ? [] : [{ name: "data", mountPath: "/data" }];
-    api.put("pods", {
-      metadata: {
-        name: this.name,
-        namespace: NAMESPACE,
-        uid: this.uid,
-        labels: {
-          [LABEL.cluster]: CLUSTER,
-          [LABEL.instance]: this.instance,
-          [LABEL.redis]: "true",
-          [LABEL.sentinel]: "true",
-          "pod-template-hash": revision,
-        },
-        annotations: { [ANNOTATION.cluster]: CLUSTER, [MARK.status]: "{}", ...settings.annotations },
-      },
-      spec: {
-        nodeName: this.host.name,
-        terminationGracePeriodSeconds: settings.graceS,
-        readinessGates: [{ conditionType: IN_SYNC_GATE }],
-        containers: [{ name: "redis", command: [INJECTED.redisCommand], volumeMounts: mounts }],
-        volumes: claim === undefined ? [] : [{ name: "data", persistentVolumeClaim: { claimName: claim } }],
-      },
-      status: { phase: "Pending", conditions: [] },
-    });
-    const { world } = this.#of;
+    const { api, world, settings } = this.#of;
+    const { name, uid, instance, host, part } = this;
+    api.put("pods", podObject({ name, uid, instance, node: host.name, revision, claim, part, settings }));
     world.schedule(200 + world.random.next() * 1800, () => this.#start());
   }
 
@@ -158,8 +136,8 @@ export class SimPod {
     const site: Site = { ip: this.#of.newAddress(), host: this.host, listeners: new Map() };
     this.site = site;
     network.sites.set(site.ip, site);
-    this.#startSentinel();
-    this.#startRedis();
+    if (this.part.sentinel) this.#startSentinel();
+    if (this.part.redis) this.#startRedis();
   }
 
   #script(what: string): { proc: Proc; pod: Pod } {
@@ -238,10 +216,14 @@ export class SimPod {
         file,
       });
       this.sentinel.onShutdown = () => this.killSentinel();
+      this.sentinel.onVote = (candidate) => this.#of.voted(proc.name, candidate);
       world.tell(
         this.sentinel.name,
         file.master === undefined ? "starts without a master" : `starts; the master is ${file.master.ip}`,
       );
+      if (this.part.redis) return;
+      this.#status = "running";
+      this.#reportState();
     };
     const known = this.#renamed(this.#sentinelFile);
     script.after(50 + world.random.next() * 100, () => {
@@ -320,7 +302,10 @@ export class SimPod {
     for (const proc of this.#procs.splice(0)) proc.kill(silent);
     this.redis?.proc.kill(silent);
     this.sentinel?.proc.kill(silent);
-    if (this.site !== undefined) network.sites.delete(this.site.ip);
+    if (this.site !== undefined) {
+      network.sites.delete(this.site.ip);
+      this.#of.leaveAddress(this.site.ip);
+    }
     this.site = undefined;
     this.#status = "terminated";
   }
@@ -353,6 +338,7 @@ export class SimPod {
     const end = (): void => {
       if (over) return;
       over = true;
+      if (redis.proc.alive) this.#of.ending(redis);
       // SIGTERM: an orderly end writes its file.
       if (redis.proc.alive && !redis.proc.frozen) redis.save();
       world.schedule(20 + world.random.next() * 50, () => {

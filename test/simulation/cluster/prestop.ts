@@ -39,9 +39,8 @@ export async function preStop(pod: Pod, graceMs: number): Promise<void> {
       alone = undefined;
       const again = attempted === undefined || (Date.now() - attempted >= 2000 && elapsed() <= bound - 4000);
       if (elapsed() >= handlers && again) {
-        const good = await goodReplicas(pod);
-        if (good.length > 0) {
-          if (await handOver(pod, good, () => elapsed() < bound)) return;
+        if ((await goodReplicas(pod, 2)).length > 0) {
+          if (await handOver(pod, () => elapsed() < bound)) return;
           attempted = Date.now();
         }
       }
@@ -54,10 +53,10 @@ export async function preStop(pod: Pod, graceMs: number): Promise<void> {
   pod.log("prestop: still the master, ending nevertheless");
 }
 
-async function goodReplicas(pod: Pod): Promise<string[]> {
+async function goodReplicas(pod: Pod, mostLag: number): Promise<string[]> {
   return [...(await info(pod, pod.ip))].flatMap(([key, value]) => {
     const [, ip, state, lag] = /ip=([^,]*),.*state=([^,]*),.*lag=(\d+)/.exec(value) ?? [];
-    return /^slave\d/.test(key) && ip !== undefined && state === "online" && Number(lag) <= 2 ? [ip] : [];
+    return /^slave\d/.test(key) && ip !== undefined && state === "online" && Number(lag) <= mostLag ? [ip] : [];
   });
 }
 
@@ -86,14 +85,18 @@ async function demote(pod: Pod, ip: string): Promise<void> {
   pod.log(`prestop: ${ip} is the master now; this server follows it and ends`);
 }
 
-async function caughtUp(pod: Pod, replicas: readonly string[]): Promise<boolean> {
+/** The replicas that Sentinel may choose, once each of them has everything; undefined: not within a second. */
+async function caughtUp(pod: Pod): Promise<string[] | undefined> {
   const offset = Number(await infoValue(pod, pod.ip, "master_repl_offset"));
   const from = Date.now();
   while (Date.now() - from <= 1000) {
-    for (const ip of replicas) if (Number(await infoValue(pod, ip, "slave_repl_offset")) >= offset) return true;
+    const replicas = await goodReplicas(pod, 6);
+    let behind = replicas.length === 0;
+    for (const ip of replicas) if (!(Number(await infoValue(pod, ip, "slave_repl_offset")) >= offset)) behind = true;
+    if (!behind) return replicas;
     await sleep(100);
   }
-  return false;
+  return undefined;
 }
 
 /** Some sentinel is in the middle of a failover of this group. */
@@ -104,7 +107,7 @@ async function failoverIsOn(pod: Pod): Promise<boolean> {
   return JSON.stringify(replies).includes("failover_in_progress");
 }
 
-async function handOver(pod: Pod, replicas: readonly string[], mayGoOn: () => boolean): Promise<boolean> {
+async function handOver(pod: Pod, mayGoOn: () => boolean): Promise<boolean> {
   const own = (...command: string[]) => call(pod, pod.ip, REDIS_PORT, [command]);
   if (await followMovedRole(pod)) return true;
   const { ip, sentinel } = await named(pod);
@@ -117,7 +120,8 @@ async function handOver(pod: Pod, replicas: readonly string[], mayGoOn: () => bo
     if (now.ip === undefined || now.ip === pod.ip) await own("CLIENT", "UNPAUSE");
     return false;
   };
-  if (!(await caughtUp(pod, replicas))) return takeBack();
+  const replicas = await caughtUp(pod);
+  if (replicas === undefined) return takeBack();
   const reply = String((await call(pod, sentinel, SENTINEL_PORT, [["SENTINEL", "FAILOVER", pod.group]], 2000))?.[0] ?? "");
   if (reply !== "OK" && !/INPROG/.test(reply)) return takeBack();
   const followPromoted = async (): Promise<boolean> => {

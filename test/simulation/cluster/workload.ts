@@ -3,8 +3,12 @@ import type { Disk } from "../servers/data.ts";
 import { EMPTY } from "../servers/data.ts";
 import type { Host } from "../world/world.ts";
 import { type PodWorld, SimPod } from "./pod.ts";
+import type { Part } from "./pod-object.ts";
 
 export interface WorkloadOptions {
+  /** its own name, which its pods' names begin with */
+  readonly name: string;
+  readonly part: Part;
   readonly replicas: number;
   /** a StatefulSet: stable names, and volumes that come back with them */
   readonly stateful: boolean;
@@ -16,6 +20,7 @@ export interface WorkloadOptions {
 export class Workload {
   readonly #of: PodWorld;
   readonly #options: WorkloadOptions;
+  readonly part: Part;
   readonly pods: SimPod[] = [];
   readonly #volumes = new Map<string, Disk>();
   #made = 0;
@@ -26,6 +31,7 @@ export class Workload {
     this.#of = of;
     this.#options = options;
     this.replicas = options.replicas;
+    this.part = options.part;
     this.#keep();
   }
 
@@ -44,7 +50,7 @@ export class Workload {
     const { living } = this;
     if (stateful) {
       for (let number = 0; number < this.replicas; number += 1) {
-        const name = `cache-${number}`;
+        const name = `${this.#options.name}-${number}`;
         if (!living.some((pod) => pod.name === name)) this.#make(name);
       }
       return;
@@ -52,7 +58,7 @@ export class Workload {
     const staying = living.filter(({ ending }) => !ending).length;
     for (let missing = this.replicas - staying; missing > 0; missing -= 1) {
       this.#made += 1;
-      this.#make(`cache-${"abcdefghijklmnopqrstuvwxyz"[this.#made % 26]}${this.#made}`);
+      this.#make(`${this.#options.name}-${"abcdefghijklmnopqrstuvwxyz"[this.#made % 26]}${this.#made}`);
     }
   }
 
@@ -60,13 +66,14 @@ export class Workload {
     const { settings } = this.#of;
     const host = this.#place();
     if (host === undefined) return;
-    const claim = settings.volume && this.#options.stateful ? `data-${name}` : undefined;
+    const { part } = this;
+    const claim = settings.volume && this.#options.stateful && part.redis ? `data-${name}` : undefined;
     let disk: Disk = { kind: settings.persistence, head: EMPTY, replid: "", modifiedAt: 0 };
     if (claim !== undefined) {
       disk = this.#volumes.get(claim) ?? disk;
       this.#volumes.set(claim, disk);
     }
-    this.pods.push(new SimPod(this.#of, name, host, disk, this.revision, claim));
+    this.pods.push(new SimPod(this.#of, { name, host, disk, part, revision: this.revision, claim }));
   }
 
   /** The usable node with the fewest of our pods. */

@@ -6,9 +6,12 @@ import type { Answers, Commands } from "./protocol.ts";
 
 let network: Network | undefined;
 
-/** The network that connections are made on from now on. */
-export function connectThrough(next: Network): void {
+let sending: (proc: Proc, command: readonly string[], to: string) => void = () => undefined;
+
+/** The network that connections are made on from now on; `onSend` is told of every command when it is sent. */
+export function connectThrough(next: Network, onSend: typeof sending = () => undefined): void {
   network = next;
+  sending = onSend;
 }
 
 interface Options {
@@ -63,6 +66,7 @@ export class Redis extends EventEmitter {
 
   call(name: string, ...args: string[]): Promise<unknown> {
     if (this.#over || this.#end === undefined) return Promise.reject(new Error("Connection is closed."));
+    sending(this.#proc, [name, ...args], this.#options.host);
     this.#unsent.push([name, ...args]);
     // What is sent in one go goes in one packet.
     if (!this.#flushing) {

@@ -50,7 +50,7 @@ export class RedisServer extends Server {
   readonly followers: Followers;
   /** for the verdict about data: a client's write was taken; the server became a master, by whose command */
   onWrite: (write: string, entry: Entry) => void = () => undefined;
-  onPromotion: (entry: Entry, by: string) => void = () => undefined;
+  onPromotion: (entry: Entry, by: string, deafMs: number) => void = () => undefined;
 
   constructor(options: RedisOptions) {
     super(options.proc, options.network, options.site, options.port, options.password);
@@ -219,13 +219,14 @@ export class RedisServer extends Server {
   /** shiftReplicationId: the former history stays valid up to here. */
   #promote(by: string): void {
     const { world } = this.proc;
+    const deafMs = this.following.deafMs;
     this.following.forget();
     this.replid2 = this.replid;
     this.secondOffset = this.offset + 1;
     this.replid = world.random.hex(40);
     this.backlogFrom ??= this.offset;
     this.head = promoted(this.head, { server: this.name, at: world.now });
-    this.onPromotion(this.head, by);
+    this.onPromotion(this.head, by, deafMs);
     this.followers.drop();
     this.#told(`becomes a master at offset ${this.offset} with ${this.head.keys} keys`);
   }

@@ -61,6 +61,12 @@ export class Following {
     return this.#state === "sync";
   }
 
+  /** Since when its link is down, ms; 0: it is up or copying; infinite: it never was. */
+  get deafMs(): number {
+    if (this.up || this.syncing) return 0;
+    return this.downSince === undefined ? Number.POSITIVE_INFINITY : this.#server.proc.world.now - this.downSince;
+  }
+
   get roleState(): string {
     return this.#state;
   }

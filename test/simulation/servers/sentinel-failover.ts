@@ -142,6 +142,7 @@ export class Failover {
       master.leader = runId;
       master.leaderEpoch = sentinel.currentEpoch;
       sentinel.event("+vote-for-leader", `${runId} ${epoch}`);
+      sentinel.onVote(runId);
       if (runId !== sentinel.myId) this.startTime = this.#now + sentinel.proc.world.random.integer(0, DESYNC_MS - 1);
     }
     return { leader: master.leader, epoch: master.leaderEpoch };

@@ -60,6 +60,8 @@ export class SentinelServer extends Server {
   tilt = false;
   /** SHUTDOWN */
   onShutdown: () => void = () => undefined;
+  /** a vote was given */
+  onVote: (leader: string) => void = () => undefined;
   /** SENTINEL DEBUG ping-period */
   pingPeriod = PERIOD.ping;
   /** SENTINEL DEBUG info-period */

@@ -2,7 +2,7 @@
  * The network: connections between processes by address, in order within one connection and in any order between two. A path that is cut swallows
  * connection attempts, and keeps what was sent on a connection until it heals, as TCP's retransmission does.
  */
-import type { Random } from "./random.ts";
+import { Random } from "./random.ts";
 import type { Host, Proc, World } from "./world.ts";
 
 export type Refusal = "refused" | "reset";
@@ -13,6 +13,8 @@ export class End {
   readonly network: Network;
   peer: End | undefined;
   closed = false;
+  /** the connection was reset: what was on its way is not read any more */
+  deaf = false;
   onMessage: (message: unknown) => void = () => undefined;
   onClose: () => void = () => undefined;
   /** nothing sent later arrives earlier */
@@ -22,7 +24,13 @@ export class End {
   constructor(network: Network, proc: Proc) {
     this.network = network;
     this.proc = proc;
-    proc.onKill(() => (proc.silent ? this.vanish() : this.close()));
+    proc.onKill(() => (proc.silent ? this.vanish() : this.die()));
+  }
+
+  /** Its process died: with input that it had not read its kernel sends a reset, and what was under way to the other side is thrown away there. */
+  die(): void {
+    if (!this.closed && this.peer !== undefined && this.network.resets()) this.peer.deaf = true;
+    this.close();
   }
 
   send(message: unknown): void {
@@ -42,7 +50,7 @@ export class End {
   }
 
   receive(message: unknown): void {
-    if (!this.closed) this.onMessage(message);
+    if (!this.closed && !this.deaf) this.onMessage(message);
   }
 
   ended(): void {
@@ -73,6 +81,9 @@ interface Stalled {
 /** A retransmission is due up to so long after a path has healed, ms (the pause doubles each time). */
 const RETRANSMIT_MS = 3000;
 
+/** So many of the connections of a process that dies are reset. */
+const RESET = 0.5;
+
 /** A connection attempt that nobody answers is repeated by the kernel after so long, ms (then after 16 s and more, which nobody waits for). */
 const SYN_AGAIN_MS = [1000, 2000, 4000, 8000];
 
@@ -84,10 +95,17 @@ export class Network {
   readonly #paths = new Map<string, Path>();
   #stalled: Stalled[] = [];
   readonly #random: Random;
+  /** of its own, so that a seed's story is the same up to the first reset that matters */
+  readonly #fate: Random;
 
   constructor(world: World) {
     this.world = world;
     this.#random = world.random;
+    this.#fate = new Random(world.seed, 3);
+  }
+
+  resets(): boolean {
+    return this.#fate.chance(RESET);
   }
 
   #path(from: Host, to: Host): Path {

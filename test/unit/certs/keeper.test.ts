@@ -78,6 +78,15 @@ describe("keepCertificates", () => {
     expect(secret()).toMatchObject({ type: "kubernetes.io/tls" });
   });
 
+  test("two replicas that see the same damage agree on one repair, made once", async () => {
+    const [one, two] = [replica(), replica()];
+    await ready();
+    api.put(SECRET, { ...secret(), data: { ...secret().data, "tls.key": "Z2FyYmFnZQ==" } } as Secret);
+    await vi.waitFor(() => expect(one.pairs.length).toBe(2), { timeout: 15_000 });
+    await vi.waitFor(() => expect(two.pairs.at(-1)).toEqual(one.pairs.at(-1)), { timeout: 15_000 });
+    expect(reasons).toEqual(["CertificateCreated", "CertificateRepaired"]);
+  });
+
   test("the pair serves TLS for the Service's names under the published CA", async () => {
     const { keeper } = replica();
     const { cert, key } = await keeper.firstPair;

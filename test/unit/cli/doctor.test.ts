@@ -280,6 +280,21 @@ const CASES: [string, (facts: Facts) => Partial<Facts>, Finding["level"], string
     /auth=generated/,
   ],
   [
+    "one password for two groups",
+    () => ({
+      pods: ["a", "b", "c", "d"].map((name) =>
+        redis(name, {
+          annotations: { "redis-ha.io/auth": "secret:theirs/password" },
+          labels: name === "d" ? { "redis-ha.io/cluster": "other" } : {},
+        }),
+      ),
+    }),
+    "warning",
+    "data",
+    /shop\/cache and shop\/other have one password \(Secret shop\/theirs, key password\)/,
+    /a Secret of its own/,
+  ],
+  [
     "min-replicas 0",
     () => ({ pods: ["a", "b", "c"].map((name) => redis(name, { annotations: { "redis-ha.io/min-replicas-to-write": "0" } })) }),
     "warning",

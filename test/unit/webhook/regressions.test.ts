@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { injectPod } from "../../../webhook/inject/pod.ts";
 import { at, type JsonObject, objects } from "../../../webhook/json.ts";
-import { apply, contextAt, injected, redisPod } from "./support.ts";
+import { apply, contextAt, injected, NOW, redisPod } from "./support.ts";
 
 const namesOf = (list: unknown) => objects(list).map(({ object }) => object.name);
 const spec = (pod: JsonObject, key: string) => at(pod, "spec", key);
@@ -58,6 +58,15 @@ describe("not idempotent (istio#25931, #55691), injected twice (istio#21862)", (
     const pod = injected(redisPod());
     change(pod as never);
     expect(injectPod(pod, contextAt()).operations).toEqual([]);
+  });
+
+  test("with other luck: the pod keeps the identity of the first call", () => {
+    expect(
+      injectPod(
+        injected(redisPod()),
+        contextAt(NOW, () => 0.5),
+      ).operations,
+    ).toEqual([]);
   });
 
   test("what another webhook took away is put back, and only that", () => {

@@ -32,7 +32,7 @@ async function certificates(): Promise<{ authority: Authority; pair: Certificate
 }
 
 /** Close it after use. */
-export async function startServed(more: Pick<WebhookOptions, "clientCa" | "clientNames"> = {}): Promise<Served> {
+export async function startServed(more: Pick<WebhookOptions, "clientCa" | "clientNames" | "patienceMs"> = {}): Promise<Served> {
   made ??= certificates();
   const { authority, pair } = await made;
   const registry = new Registry();
