@@ -1,4 +1,4 @@
-/** Upgrade and removal, command by command as the guide has them. All guides: `npm run guides`. */
+/** Quickstart, upgrade and removal, command by command as the guides have them. All guides: `npm run guides`. */
 import { expect, inject } from "vitest";
 import { IN_EVERY_TEST } from "../guides/guides.ts";
 import { runGuide } from "../guides/run.ts";

@@ -1,6 +1,6 @@
 /**
- * Planned changes of master on the real cluster: one right after another, and by a drain; with REDIS_HA_HANDOVER=all (npm run test:handover) more of them, and
- * by Sentinel's own commands.
+ * Planned changes of master on the real cluster: one right after another, and by a drain; with REDIS_HA_HANDOVER=all (npm run test:handover) more of them, of a whole
+ * StatefulSet, and by Sentinel's own commands.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -92,6 +92,37 @@ test("one second after another, by request and by a deletion, then a drain: one 
   expect(Math.max(...gaps)).toBeLessThan(HANDOVER_GAP_MS);
   expect(await group.history(), masters.map(({ name }) => name).join(" → ")).toHaveLength(gaps.length);
   expect((await verdict(group)).missing).toBe(0);
+});
+
+async function rollOut({ bed, namespace }: Group, workload: string): Promise<void> {
+  await bed.kubectl(["-n", namespace, "rollout", "restart", workload]);
+  await bed.kubectl(["-n", namespace, "rollout", "status", workload, "--timeout=120s"], { timeoutMs: 130_000 });
+}
+
+describe.each(ALL ? ["store"] : [])("the StatefulSet %s", (name) => {
+  test("a roll-out costs one hand-over, unless its last pod is master", async ({ space }) => {
+    const group = space.group(name);
+    await space.apply({ file: join(EXAMPLES, "statefulset.yaml") });
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+    // The last one is replaced first, so its successor would be one that goes later.
+    if ((await group.master()).name === `${name}-2`) {
+      await ask(group, `${name}-0`);
+      await another(group, `${name}-2`);
+      await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+    }
+    const before = (await group.history()).length;
+    await group.client.startWriters(await group.throughService());
+    await group.client.calm();
+    await group.client.window(true);
+    await rollOut(group, `statefulset/${name}`);
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+    const { gapMs } = await group.client.window();
+    const history = await group.history();
+    say(`statefulset/${name}: ${history.length - before} hand-overs, gap ${gapMs} ms`);
+    expect(history.map(({ pod }) => pod)).toHaveLength(before + 1);
+    expect(gapMs).toBeLessThan(HANDOVER_GAP_MS);
+    expect((await verdict(group)).missing).toBe(0);
+  });
 });
 
 describe.each(ALL ? ["sentinel"] : [])("promotion: %s", (promotion) => {
