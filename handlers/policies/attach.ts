@@ -46,7 +46,9 @@ function counts(member: MemberFact, master: MemberFact): boolean {
   const { pod, redis } = member;
   if (pod.orphan) return false;
   if (redis?.state === "up") return member === master || !pod.terminating;
-  return redis?.last !== undefined && (redis.state === "timeout" || !pod.terminating);
+  // In sync by its gate: it answered whoever led before, if not this process, which may just have been started on the master's side of a partition.
+  const answered = redis?.last !== undefined || pod.inSync === true;
+  return answered && (redis?.state === "timeout" || !pod.terminating);
 }
 
 export const configure: Policy = ({ facts, truth }): Step => {

@@ -16,14 +16,18 @@ export function fileTime({ redis }: RedisMember): number {
  * Freshest first (ADR 0013). Never an empty node before one with data. Then a node of the last master's history that says master: a promotion that was
  * begun and not finished. Then the last master's own pod or volume, where its offset can't be compared (an AOF restart begins a new, random history).
  * Then, among nodes of its replication history, the offset (a snapshot of the last master that is of an earlier history is older than all of these): two snapshots of one history are earlier and later states of the same data, and the last
- * master's own may be the earlier one, if it was killed. Then the last master, the files' times, more keys, one that is not being deleted, the name.
+ * master's own may be the earlier one, if it was killed. The same among snapshots of the history that the last master's own is of: one from before its promotion is
+ * older than what its predecessor saved when it ended in order. Then the last master, the files' times, more keys, one that is not being deleted, the name.
  */
 export function rankByData(nodes: readonly RedisMember[], record: MasterRecord | undefined): RedisMember[] {
+  const snapshot = record && nodes.find((one) => isLastMaster(one, record) && comparable(one, record));
+  const besideSnapshot = ({ redis }: RedisMember): boolean => redis.replid !== "" && redis.replid === snapshot?.redis.replid;
   const grade = (one: RedisMember): readonly number[] => [
     one.redis.keys > 0 ? 1 : 0,
     one.redis.role === "master" && ofHistory(one, record) ? 1 : 0,
     record !== undefined && isLastMaster(one, record) && !comparable(one, record) ? 1 : 0,
     ofHistory(one, record) ? one.redis.offset : 0,
+    besideSnapshot(one) ? one.redis.offset : 0,
     record !== undefined && isLastMaster(one, record) ? 1 : 0,
     fileTime(one),
     one.redis.keys,
@@ -46,6 +50,11 @@ export function rankByData(nodes: readonly RedisMember[], record: MasterRecord |
  */
 function comparable(one: RedisMember, record: MasterRecord): boolean {
   return ofHistory(one, record) || one.redis.report?.appendonly === false;
+}
+
+/** A snapshot from before the last master became one: whoever had been master until then, or had followed it, may have saved later. */
+export function isFromBefore(one: RedisMember, record: MasterRecord): boolean {
+  return (record.replid ?? "") !== "" && one.redis.report?.appendonly === false && !ofHistory(one, record);
 }
 
 function ofHistory({ redis }: RedisMember, record: MasterRecord | undefined): boolean {

@@ -2,7 +2,7 @@
 import type { GroupFacts, MasterRecord, MemberFact } from "../../model/facts.ts";
 import type { Action } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
-import { grounds, isLastMaster, rankByData } from "./freshness.ts";
+import { grounds, isFromBefore, isLastMaster, rankByData } from "./freshness.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
 import { fitForFailover } from "./successor.ts";
@@ -53,7 +53,7 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
   const loading = up.filter(({ redis }) => redis.loading);
   if (loading.length > 0) return waitFor(`${loading.map(({ member }) => nameOf(member)).join(", ")} is loading its data`);
   const missing = redisMembers(facts).filter((member) => !member.pod.orphan && !up.some((one) => one.member === member));
-  const last = up.find((one) => isLastMaster(one, record) && one.redis.keys > 0);
+  const last = up.find((one) => isLastMaster(one, record) && one.redis.keys > 0 && !isFromBefore(one, record));
   const best = lastCopy(facts, up) ?? rankByData(up, record)[0];
   if (best === undefined) return NOTHING;
 

@@ -38,12 +38,17 @@ export class Partitions {
     };
   }
 
+  /** These reach each other and nobody else. A master that has a replica on its side goes on for as long as that: min-replicas-to-write is 1. */
+  severed(servers: readonly RedisServer[]): () => void {
+    return this.troubles(servers, servers.length > 1 ? "parted" : "cut off");
+  }
+
   on(host: Host): RedisServer[] {
     return this.#group.running.filter(({ proc }) => proc.host === host);
   }
 
   cutOff(host: Host, others: readonly Host[], way: Way, ms: number, from: Others): void {
-    const end = from === "handlers" || from === "api" ? () => undefined : this.troubles(this.on(host), "cut off");
+    const end = from === "handlers" || from === "api" ? () => undefined : this.severed(this.on(host));
     const pairs = others
       .filter((other) => other !== host)
       .flatMap((other): Pair[] => [
@@ -70,8 +75,7 @@ export class Partitions {
       const voters = sentinelPods.filter((pod) => here.has(pod.host) === inside).length;
       // Nobody is reached by everybody: whoever promotes need not know what the other part has.
       if (voters * 2 > sentinelPods.length) return this.troubles(servers, "slow");
-      // A master that has a replica on its side goes on for as long as that: min-replicas-to-write is 1.
-      return this.troubles(servers, servers.length > 1 ? "parted" : "cut off");
+      return this.severed(servers);
     });
     const pairs = [...here].flatMap((one) => there.flatMap((other): Pair[] => [[one, other] as const, [other, one] as const]));
     this.#cut(pairs, ms, () => {
