@@ -103,7 +103,8 @@ export class Partitions {
   lag(to: SimPod, delayMs: number, ms: number): void {
     const from = this.#group.master?.host;
     if (from === undefined || from === to.host) return;
-    const end = this.troubles(to.redis === undefined ? [] : [to.redis], "slow");
+    // Whoever asks from there hears the master's host late as well: what else runs on it may be silent to him.
+    const end = this.troubles([...this.on(from), ...(to.redis === undefined ? [] : [to.redis])], "slow");
     this.#late([[from, to.host]], delayMs, ms, end);
   }
 

@@ -95,8 +95,14 @@ export class Watcher {
   async #settle(): Promise<void> {
     this.#settled = true;
     if (this.#restored) return;
-    const reply = await call(this.#pod, this.#pod.ip, REDIS_PORT, [["CONFIG", "SET", "replica-serve-stale-data", "yes"]], 2000);
-    this.#restored = reply?.[0] === "OK";
+    for (const parameter of [
+      ["replica-priority", "100"],
+      ["replica-serve-stale-data", "yes"],
+    ]) {
+      const reply = await call(this.#pod, this.#pod.ip, REDIS_PORT, [["CONFIG", "SET", ...parameter]], 2000);
+      if (reply?.[0] !== "OK") return;
+    }
+    this.#restored = true;
   }
 
   async #attach(named: string): Promise<void> {

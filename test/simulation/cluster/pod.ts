@@ -177,6 +177,7 @@ export class SimPod {
         "syslog-ident": report,
         "min-replicas-to-write": "0",
         "min-replicas-max-lag": "10",
+        "replica-priority": "0",
       };
       const server = new RedisServer({
         name: this.name,
