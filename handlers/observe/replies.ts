@@ -5,10 +5,16 @@ import type { Address, Monitored, PeerSeen, RedisUp, ReplicaSeen, SentinelUp } f
 /** Parameters (CONFIG GET) that decide whether a server which can't save refuses writes. */
 export const SAVING: readonly string[] = ["save", "stop-writes-on-bgsave-error"];
 
+/** A reply's text: of a list, an error or anything else that is no scalar it is empty (String() of a foreign object may throw). */
+function text(reply: unknown): string {
+  if (typeof reply === "string") return reply;
+  return typeof reply === "number" || typeof reply === "bigint" || typeof reply === "boolean" ? String(reply) : "";
+}
+
 /** `key:value` lines of INFO. */
 export function infoFields(reply: unknown): Map<string, string> {
   const fields = new Map<string, string>();
-  for (const line of String(reply).split("\n")) {
+  for (const line of text(reply).split("\n")) {
     const at = line.indexOf(":");
     if (at > 0 && !line.startsWith("#")) fields.set(line.slice(0, at), line.slice(at + 1).trim());
   }
@@ -19,7 +25,7 @@ export function infoFields(reply: unknown): Map<string, string> {
 export function flatFields(reply: unknown): Map<string, string> {
   const fields = new Map<string, string>();
   if (!Array.isArray(reply)) return fields;
-  for (let at = 0; at + 1 < reply.length; at += 2) fields.set(String(reply[at]), String(reply[at + 1]));
+  for (let at = 0; at + 1 < reply.length; at += 2) fields.set(text(reply[at]), text(reply[at + 1]));
   return fields;
 }
 
@@ -159,7 +165,7 @@ export function sentinelFact(
   const [pingPeriodMs, infoPeriodMs] = [periods.get("ping-period"), periods.get("info-period")];
   return {
     state: "up",
-    myId: String(myId),
+    myId: text(myId),
     tilt: infoFields(info).get("sentinel_tilt") === "1",
     ...(pingPeriodMs === undefined ? {} : { pingPeriodMs }),
     ...(infoPeriodMs === undefined ? {} : { infoPeriodMs }),

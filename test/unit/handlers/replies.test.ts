@@ -184,13 +184,21 @@ describe("a sentinel", () => {
 test("nothing that a server may say is an exception", () => {
   fc.assert(
     fc.property(fc.anything(), fc.anything(), fc.anything(), (a, b, c) => {
-      const text = (value: unknown): unknown => (typeof value === "object" || typeof value === "symbol" ? "" : value);
-      redisFact(text(a), b);
-      sentinelFact(text(a), text(b), c, [], b, a, c);
-      infoFields(text(a));
+      redisFact(a, b);
+      sentinelFact(a, b, c, [], b, a, c);
+      infoFields(a);
       flatFields(c);
     }),
   );
+});
+
+test("what has no text reads as absent", () => {
+  const foreign = { toString: 0 };
+  expect([...flatFields(["a", foreign, Symbol("b"), "c"])]).toEqual([
+    ["a", ""],
+    ["", "c"],
+  ]);
+  expect(redisFact([foreign], [])).toBeUndefined();
 });
 
 test("a value may hold colons, a list may be odd", () => {
