@@ -3,6 +3,7 @@ import { authoritiesOf } from "../../certs/inspect.ts";
 import { WEBHOOK_CONFIGURATION } from "../../model/names.ts";
 import { duration } from "../paper.ts";
 import type { Check, Finding } from "./findings.ts";
+import { kubectlFor, workloadOf } from "./group-pods.ts";
 
 const INSTALL = "redis-ha install";
 /** preStop hooks of the kind `sleep` and native sidecars are on by default from here on. */
@@ -81,7 +82,7 @@ export const versions: Check = ({ deployment, version, kubernetes, pods }) => {
       hint(
         "version",
         `${old.length} pods were injected by another version than ${running ?? version} (first: ${place(old[0])})`,
-        "nothing has to be done; a rollout brings the new parts: kubectl rollout restart deployment NAME",
+        `${kubectlFor(old[0])} rollout restart ${workloadOf(old[0])}   (brings the new parts; nothing has to be done)`,
       ),
     );
   return found;

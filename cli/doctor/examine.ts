@@ -4,7 +4,9 @@ import type { Paper } from "../paper.ts";
 import { certificates, clocks, dns, installed, permissions, versions } from "./checks.ts";
 import { exposure } from "./exposure-check.ts";
 import { bySeverity, type Check, type Facts, type Finding } from "./findings.ts";
-import { annotations, injection, networks, risks, selectors, states } from "./group-checks.ts";
+import { annotations, injection, selectors, states } from "./group-checks.ts";
+import { networks } from "./network-check.ts";
+import { risks } from "./risks.ts";
 import { groupCertificates } from "./tls.ts";
 
 const CHECKS: readonly Check[] = [

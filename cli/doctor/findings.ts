@@ -66,6 +66,8 @@ export interface Facts {
   readonly unread: readonly string[];
 }
 
+export const finding = (level: Level, check: string, message: string, mend: string): Finding => ({ level, check, message, mend });
+
 export type Check = (facts: Facts) => Finding[];
 
 const ORDER: Readonly<Record<Level, number>> = { broken: 0, warning: 1, hint: 2 };

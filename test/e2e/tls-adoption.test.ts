@@ -1,30 +1,11 @@
-/** A group with TLS: a certificate for servers only, by the names of the Service. */
+/** A plain Redis becomes a group with TLS. */
 import { expect } from "vitest";
-import { issueLeaf, makeAuthority, type PemPair } from "../../certs/authority.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { Pod } from "../../kube/types.ts";
-import { ANNOTATION, masterNames, masterServiceName, REDIS_PORT, TLS_FILES } from "../../model/names.ts";
-import type { Bed } from "./lib/bed.ts";
+import { ANNOTATION, REDIS_PORT } from "../../model/names.ts";
 import { test } from "./lib/scenario.ts";
+import { makeDayAuthority, makeTlsSecret, TLS_SECRET, TLS_SERVICE } from "./lib/tls.ts";
 import { waitUntil } from "./lib/wait.ts";
-
-const DAY_MS = 86_400_000;
-const SERVICE = masterServiceName("cache");
-const SECRET = "cache-tls";
-
-/** As cert-manager makes it; for servers only, as public CAs do. */
-async function filesOf(namespace: string, authority: PemPair): Promise<Record<string, string>> {
-  const leaf = await issueLeaf(authority, [SERVICE, ...masterNames(namespace, SERVICE)], DAY_MS, Date.now());
-  return { [TLS_FILES.certificate]: leaf.cert, [TLS_FILES.key]: leaf.key, [TLS_FILES.authority]: authority.cert };
-}
-
-async function makeSecret(bed: Bed, namespace: string, authority: PemPair): Promise<void> {
-  await bed.kube.create(PATH.secrets(namespace), {
-    metadata: { name: SECRET },
-    type: "kubernetes.io/tls",
-    stringData: await filesOf(namespace, authority),
-  });
-}
 
 const PLAIN = `
 apiVersion: apps/v1
@@ -42,8 +23,8 @@ spec:
 
 test("a plain redis becomes a group with TLS and keeps its data; a change by a roll-out is refused", async ({ bed, space }) => {
   const group = space.group();
-  const authority = await makeAuthority(DAY_MS, Date.now());
-  await makeSecret(bed, space.namespace, authority);
+  const authority = await makeDayAuthority();
+  await makeTlsSecret(bed, space.namespace, authority);
   await space.apply({ yaml: PLAIN });
   const plain = await waitUntil("the plain redis", 30_000, async () => {
     const { items } = await bed.kube.list<Pod>(PATH.pods(space.namespace), { query: { labelSelector: "app=legacy" } });
@@ -56,9 +37,9 @@ test("a plain redis becomes a group with TLS and keeps its data; a change by a r
     const { code, stderr } = await bed.kubectl(args, { allowFailure: true });
     return code === 0 ? "" : stderr;
   };
-  const tls = `${ANNOTATION.tls}=secret:${SECRET}`;
+  const tls = `${ANNOTATION.tls}=secret:${TLS_SECRET}`;
   expect(await annotate(`${ANNOTATION.cluster}=cache`, `${ANNOTATION.auth}=none`, tls)).toBe("");
-  const target = { host: SERVICE, port: REDIS_PORT, tls: { ca: authority.cert, servername: SERVICE } };
+  const target = { host: TLS_SERVICE, port: REDIS_PORT, tls: { ca: authority.cert, servername: TLS_SERVICE } };
   await waitUntil("the data behind the Service, with TLS", 60_000, async () => {
     const [kept, role] = await space.client.commands(target, [["GET", "kept"], ["ROLE"]]);
     expect(kept).toEqual({ reply: "yes" });
