@@ -117,8 +117,8 @@ export class GroupSecret {
     const message =
       `Secret ${name} is gone, and nobody here knows the password with which ${running.name} runs; put it back with: kubectl -n ${namespace} create secret generic ${name} ` +
       `--from-literal=password="$(kubectl -n ${namespace} exec ${running.name}${container} -- printenv ${ENV.password})"`;
-    if (this.#halted === undefined) this.#voice.say(reason, message);
     this.#halted = { reason, message };
+    this.#voice.stands(this.#halted);
     return false;
   }
 }

@@ -35,8 +35,6 @@ export class GroupTls {
   readonly #known = new Map<string, Known>();
   readonly #readAt = new Map<string, number>();
   readonly #reading = new Set<string>();
-  /** what was wrong with each Secret, so that it is told once */
-  readonly #told = new Map<string, string>();
   readonly #shown: ShownCertificates;
 
   constructor(options: GroupOptions, voice: GroupVoice) {
@@ -97,10 +95,9 @@ export class GroupTls {
   }
 
   #tell(name: string, problems: readonly string[]): void {
-    const text = problems.join("; ");
-    if ((this.#told.get(name) ?? "") === text) return;
-    this.#told.set(name, text);
-    if (text !== "") this.#voice.say(REASON.GroupCertificateUnusable, `Secret ${name} ${text}`);
+    const reason = REASON.GroupCertificateUnusable;
+    if (problems.length === 0) this.#voice.over(reason, name);
+    else this.#voice.stands({ reason, message: `Secret ${name} ${problems.join("; ")}` }, name);
   }
 }
 

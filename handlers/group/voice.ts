@@ -1,25 +1,50 @@
 /** What a group's loop tells people: each notice once, and Events only from the replica that leads. */
 import type { Notice } from "../../model/plan.ts";
-import { REASON, type Reason } from "../../model/reasons.ts";
+import { REASON, type Reason, WARNING } from "../../model/reasons.ts";
 import type { GroupOptions } from "./source.ts";
+
+const BETWEEN = " ";
+const keyOf = (reason: Reason, subject: string | undefined): string =>
+  subject === undefined ? reason : `${reason}${BETWEEN}${subject}`;
+
+interface Told {
+  readonly message: string;
+  /** by a replica that led: the Event is written */
+  readonly led: boolean;
+}
 
 export class GroupVoice {
   readonly #options: Pick<GroupOptions, "reporter" | "group" | "source">;
-  readonly #told = new Map<Reason, string>();
+  /** by reason, and by subject where a reason can have several at once */
+  readonly #told = new Map<string, Told>();
 
   constructor(options: Pick<GroupOptions, "reporter" | "group" | "source">) {
     this.#options = options;
   }
 
-  /** A notice is told once, and again when its text changes or it was gone in between. */
+  /** The notices of one round; one that was gone in between is told again. */
   tell(notices: readonly Notice[]): void {
-    const now = new Map(notices.map(({ reason, message }) => [reason, message]));
-    for (const reason of this.#told.keys()) if (!now.has(reason)) this.#told.delete(reason);
-    for (const [reason, message] of now) {
-      if (this.#told.get(reason) === message) continue;
-      this.#told.set(reason, message);
-      this.say(reason, message);
-    }
+    const now = new Map<string, Notice>(notices.map((notice) => [notice.reason, notice]));
+    for (const key of this.#told.keys()) if (!key.includes(BETWEEN) && !now.has(key)) this.#told.delete(key);
+    for (const notice of now.values()) this.stands(notice);
+  }
+
+  /**
+   * Something that is so for a while: told once, and again when its text changes. A warning is told once more by a replica that has come to lead meanwhile: as long as
+   * nobody leads, as after a start of all replicas, no Event is written.
+   */
+  stands({ reason, message }: Notice, subject?: string): void {
+    const key = keyOf(reason, subject);
+    const before = this.#told.get(key);
+    const led = this.#options.source.leading();
+    if (before?.message === message && (before.led || !led || !WARNING.has(reason))) return;
+    this.#told.set(key, { message, led });
+    this.say(reason, message);
+  }
+
+  /** It is over; the next time it is news again. */
+  over(reason: Reason, subject?: string): void {
+    this.#told.delete(keyOf(reason, subject));
   }
 
   say(reason: Reason, message: string, fields?: Readonly<Record<string, unknown>>): void {

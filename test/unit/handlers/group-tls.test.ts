@@ -3,13 +3,14 @@ import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { issueLeaf, makeAuthority, type PemPair } from "../../../certs/authority.ts";
 import type { GroupOptions } from "../../../handlers/group/source.ts";
 import { GroupTls } from "../../../handlers/group/tls.ts";
-import type { GroupVoice } from "../../../handlers/group/voice.ts";
+import { GroupVoice } from "../../../handlers/group/voice.ts";
 import { PATH } from "../../../kube/paths.ts";
 import type { Secret } from "../../../kube/types.ts";
 import type { PodFact } from "../../../model/facts.ts";
 import { masterNames } from "../../../model/names.ts";
 import { REASON } from "../../../model/reasons.ts";
 import { silentLog } from "../../../report/log.ts";
+import type { Reporter } from "../../../report/report.ts";
 import { expand } from "../../scenarios/expand.ts";
 import { type FakeApi, startFakeApi } from "../kube/fake-api.ts";
 
@@ -36,10 +37,10 @@ beforeEach(async () => {
   vi.useFakeTimers({ toFake: ["Date"] });
   api = await startFakeApi();
   said = [];
-  const source = { leading: () => true, masterServiceName: () => "cache-master" };
-  const options = { kube: api.kube, group: GROUP, log: silentLog(), source } as unknown as GroupOptions;
-  const voice = { say: (reason: string, message: string) => void said.push([reason, message]) } as unknown as GroupVoice;
-  tls = new GroupTls(options, voice);
+  const source = { leading: () => true, involved: () => [], masterServiceName: () => "cache-master" };
+  const reporter: Reporter = { report: ({ reason, message }) => void said.push([reason, message]) };
+  const options = { kube: api.kube, group: GROUP, log: silentLog(), source, reporter } as unknown as GroupOptions;
+  tls = new GroupTls(options, new GroupVoice(options));
 });
 afterEach(async () => {
   vi.useRealTimers();

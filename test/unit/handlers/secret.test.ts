@@ -2,12 +2,13 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { GroupSecret } from "../../../handlers/group/secret.ts";
 import type { GroupOptions } from "../../../handlers/group/source.ts";
-import type { GroupVoice } from "../../../handlers/group/voice.ts";
+import { GroupVoice } from "../../../handlers/group/voice.ts";
 import { PATH } from "../../../kube/paths.ts";
 import type { Secret } from "../../../kube/types.ts";
 import type { PodFact } from "../../../model/facts.ts";
 import { REASON } from "../../../model/reasons.ts";
 import { silentLog } from "../../../report/log.ts";
+import type { Reporter } from "../../../report/report.ts";
 import { expand } from "../../scenarios/expand.ts";
 import { type FakeApi, startFakeApi } from "../kube/fake-api.ts";
 
@@ -29,9 +30,10 @@ afterEach(async () => {
 });
 
 function secret(): GroupSecret {
-  const options = { kube: api.kube, group: GROUP, log: silentLog(), source: { leading: () => true } } as unknown as GroupOptions;
-  const voice = { say: (reason: string, message: string) => void said.push([reason, message]) } as unknown as GroupVoice;
-  return new GroupSecret(options, voice);
+  const source = { leading: () => true, involved: () => [] };
+  const reporter: Reporter = { report: ({ reason, message }) => void said.push([reason, message]) };
+  const options = { kube: api.kube, group: GROUP, log: silentLog(), source, reporter } as unknown as GroupOptions;
+  return new GroupSecret(options, new GroupVoice(options));
 }
 
 const put = (value: string): void =>
