@@ -1,9 +1,12 @@
-/** `redis-ha completion SHELL`: a script for bash, zsh or fish, made from the commands themselves; names of groups come from the cluster. */
+/**
+ * `redis-ha completion SHELL`: a script for bash, zsh or fish, made from the commands themselves; names of groups come from the cluster. For kubectl, whose own
+ * completion asks a program `kubectl_complete-redis_ha` on PATH, it is that program.
+ */
 import { Argument, Command } from "commander";
 import { EXIT, ending } from "./exit.ts";
 import { print } from "./paper.ts";
 
-export const SHELLS = ["bash", "zsh", "fish"] as const;
+export const SHELLS = ["bash", "zsh", "fish", "kubectl"] as const;
 type Shell = (typeof SHELLS)[number];
 
 /** Commands whose first word is a group. */
@@ -11,7 +14,9 @@ const TAKES_GROUP = "group";
 
 export function completionCommand(): Command {
   return new Command("completion")
-    .description("print a completion script, as in: source <(redis-ha completion bash)")
+    .description(
+      "print a completion script, as in: source <(redis-ha completion bash); kubectl: a program for your PATH, kubectl_complete-redis_ha",
+    )
     .addArgument(new Argument("<shell>").choices([...SHELLS]))
     .action((shell: Shell, _flags: object, command: Command) =>
       ending(async () => {
@@ -42,6 +47,7 @@ export function completionScript(shell: Shell, program: Command): string {
   const name = program.name();
   const all = entries(program);
   if (shell === "fish") return fish(name, all);
+  if (shell === "kubectl") return kubectl(name, all);
   const script = bash(name, all);
   return shell === "bash" ? script : `autoload -U +X bashcompinit && bashcompinit\n${script}`;
 }
@@ -71,6 +77,18 @@ function bash(name: string, all: readonly Entry[]): string {
     `complete -F _${name.replaceAll("-", "_")} ${name}`,
   ].join("\n");
 }
+
+/** kubectl calls it with the words after the plugin's name; the last line says that files may follow where there is nothing else. */
+const kubectl = (name: string, all: readonly Entry[]): string =>
+  [
+    "#!/usr/bin/env bash",
+    bash(name, all).replaceAll(`$(${name} `, `$(kubectl ${name} `),
+    `COMP_WORDS=(${name} "$@") COMP_CWORD=$#`,
+    `_${name.replaceAll("-", "_")}`,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
+    "[[ ${#COMPREPLY[@]} == 0 ]] || printf '%s\\n' \"${COMPREPLY[@]}\"",
+    "echo :0",
+  ].join("\n");
 
 const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 

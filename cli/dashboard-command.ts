@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { startDashboard } from "./dashboard-server.ts";
 import { createWay } from "./dashboard-way.ts";
 import { ending, Problem } from "./exit.ts";
-import { print } from "./paper.ts";
+import { print, progress } from "./paper.ts";
 import { onCluster, type TargetFlags, withCluster } from "./target.ts";
 
 interface Flags extends TargetFlags {
@@ -22,9 +22,10 @@ export function dashboardCommand(): Command {
         await onCluster(flags, async (target) => {
           const way = createWay(target);
           // Before the browser opens: a reason that a person can read, instead of an empty page.
-          const first = await way.open("/", {}, AbortSignal.timeout(15_000), true).catch((error: unknown) => {
+          const opening = way.open("/", {}, AbortSignal.timeout(15_000), true).catch((error: unknown) => {
             throw new Problem(`the page cannot be reached: ${error instanceof Error ? error.message : String(error)}`);
           });
+          const first = await progress("looking for the page", opening);
           first.destroy();
           const dashboard = await startDashboard(way, flags.port).catch((error: NodeJS.ErrnoException) => {
             throw new Problem(`port ${flags.port} cannot be used (${error.code ?? error.message}); choose another with --port`);

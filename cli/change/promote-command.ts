@@ -38,7 +38,7 @@ async function promote(target: Target, text: string, pod: string, flags: Flags):
   if (flags.yes !== true && !(await confirm(`Make ${pod} the master, and lose this?`)))
     throw new Problem("not done (--yes does it without asking)", EXIT.refused);
   await ask(target, group, plan.service, REQUEST.promote, pod);
-  const { timeline } = await follow({
+  const following = follow({
     target,
     group,
     service: plan.service,
@@ -51,6 +51,7 @@ async function promote(target: Target, text: string, pod: string, flags: Flags):
       return truth.kind === "confirmed" && truth.member.pod.name === pod ? pod : undefined;
     },
   });
+  const { timeline } = await progress(`waiting until ${pod} is master`, following);
   print(`${paperOf().green("done")}: ${pod} is master${timeline === undefined ? "" : ` (${timeline.cause})`}`);
   return EXIT.ok;
 }

@@ -40,7 +40,7 @@ async function switchover(target: Target, text: string, flags: Flags): Promise<n
   const { from } = plan;
   const oldUid = before.facts.masterService?.record?.uid;
   await ask(target, group, plan.service, REQUEST.handover, plan.request);
-  const followed = await follow({
+  const following = follow({
     target,
     group,
     service: plan.service,
@@ -53,7 +53,7 @@ async function switchover(target: Target, text: string, flags: Flags): Promise<n
       return flags.to === undefined || record.pod === flags.to ? record.pod : undefined;
     },
   });
-  print(result(plan, followed));
+  print(result(plan, await progress(`waiting for the hand-over of ${text}`, following)));
   return EXIT.ok;
 }
 

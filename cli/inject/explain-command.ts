@@ -6,7 +6,7 @@ import { PATH } from "../../kube/paths.ts";
 import { type InjectFlags, injectOptions } from "../../webhook/config.ts";
 import type { JsonObject } from "../../webhook/json.ts";
 import { EXIT, ending, Problem } from "../exit.ts";
-import { paperOf, print } from "../paper.ts";
+import { paperOf, print, progress } from "../paper.ts";
 import { onCluster, type TargetFlags, withTarget } from "../target.ts";
 import { itemsOf, readSource } from "./documents.ts";
 import { type Explanation, explainObject, explainPod, renderExplanation } from "./explain.ts";
@@ -46,7 +46,7 @@ function fromFile(file: string, flags: Flags): Explanation[] {
 async function fromPod(name: string, flags: Flags): Promise<Explanation> {
   return await onCluster(flags, async ({ kube, namespace = "default" }) => {
     try {
-      return explainPod(await kube.get<JsonObject>(PATH.pods(namespace, name)));
+      return explainPod(await progress(`reading pod ${name}`, kube.get<JsonObject>(PATH.pods(namespace, name))));
     } catch (error) {
       if (!isNotFound(error)) throw error;
       throw new Problem(`there is no pod ${name} in namespace ${namespace}, and no file of that name`);

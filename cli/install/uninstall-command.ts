@@ -31,7 +31,7 @@ export function uninstallCommand(): Command {
       ending(async () => {
         requireUsualPlace(flags);
         return await onCluster(flags, async (target) => {
-          const groups = await readStatus({ ...target, namespace: undefined });
+          const groups = await progress("asking the handlers", readStatus({ ...target, namespace: undefined }));
           print(consequences(groups));
           if (flags.yes !== true && !(await confirm("Remove redis-ha?")))
             throw new Problem("not done (--yes does it without asking)", EXIT.refused);

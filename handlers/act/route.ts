@@ -73,9 +73,10 @@ export async function writeRoute(
       return refused(`the Service records epoch ${before.epoch} by now`);
     // The other handler, or we ourselves a moment ago, before our watch told: its reason and time stay.
     if (attempt > 0 && leadsTo(service, pod, epoch)) return DONE;
-    // A repaired selector, a newer epoch or a new history is no new reign: why and when it began stays.
+    // A repaired selector, a newer epoch or a new history is no new reign: why and when it began stays. A claim that has come true is the first one.
     const same = before !== undefined && before.uid === pod.uid && before.reason !== CLAIMED;
-    const [why, since] = same ? [before.reason, before.since] : [reason, new Date().toISOString()];
+    const first = before?.uid === pod.uid && !same;
+    const [why, since] = same ? [before.reason, before.since] : [first ? REASON.Bootstrapped : reason, new Date().toISOString()];
     const record = recordOf(pod, epoch, why, replid, since);
     const history =
       before === undefined || before.uid === pod.uid ? service.history : [before, ...service.history].slice(0, HISTORY_LENGTH);

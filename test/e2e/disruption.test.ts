@@ -1,18 +1,21 @@
 /**
  * How a group is run: its pods are spread, a drain waits for data, the disruption budget gives way to a person's own, and a client outside of the pod network is led
- * to the master through the port of a node that does not have it.
+ * to the master through the port of a node that does not have it, and through the address of a load balancer.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { expect, inject } from "vitest";
+import { NO_ADDRESS } from "../../handlers/watch/service-fact.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { Node, Pod, PodDisruptionBudget } from "../../kube/types.ts";
-import { ANNOTATION, budgetName, LABEL, REQUEST } from "../../model/names.ts";
+import { ANNOTATION, budgetName, LABEL, REDIS_PORT, REQUEST } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
-import { EXAMPLES, signal } from "./lib/bed.ts";
+import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
+import { commandLine } from "./lib/cli.ts";
 import { eventsOf } from "./lib/events.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import { test } from "./lib/scenario.ts";
+import type { Group } from "./lib/group.ts";
+import { type Space, test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
@@ -23,10 +26,27 @@ const HANDOVER_GAP_MS = 3000;
 const DRAIN_GAP_MS = 5000;
 /** What a master that is killed had acknowledged and not sent yet. */
 const KILL_LOST = 8;
+/** Of a net that is nobody's (RFC 5737). */
+const BALANCER = "192.0.2.77";
 const OURS = budgetName("cache");
 const THEIRS = "mine";
 
 const internalIp = ({ status }: Node): string => status?.addresses?.find(({ type }) => type === "InternalIP")?.address ?? "";
+
+/** Nobody makes load balancers here: the test writes what a cloud's controller would, and the nodes' kube-proxy does the rest. */
+async function loadBalanced({ bed, group, space }: { bed: Bed; group: Group; space: Space }): Promise<void> {
+  const { run } = await commandLine(inject("cluster"));
+  const status = async (): Promise<string> => (await run("status", `${space.namespace}/cache`)).stdout;
+  await waitUntil("a load balancer to be asked for", 60_000, async () => expect(await status()).toContain(NO_ADDRESS));
+  await bed.kube.mergePatch(`${PATH.services(space.namespace, "cache-master")}/status`, {
+    status: { loadBalancer: { ingress: [{ ip: BALANCER }] } },
+  });
+  const outside = { ...(await group.throughService()), host: BALANCER };
+  await waitUntil("the master at the load balancer's address", 30_000, async () => {
+    expect(await status()).toContain(`LoadBalancer: ${BALANCER}:${REDIS_PORT}`);
+    expect(JSON.stringify(await space.client.command(outside, "ROLE"))).toContain("master");
+  });
+}
 
 test("spread, a drain under the budget, and kill -9 and hand-over through a node port", { timeout: 420_000 }, async ({
   bed,
@@ -98,8 +118,13 @@ test("spread, a drain under the budget, and kill -9 and hand-over through a node
   await waitUntil("ours to be back", 30_000, inForce);
 
   // The newest pod's settings hold, so one new pod is enough.
-  const without = { spec: { template: { metadata: { annotations: { [ANNOTATION.expose]: null } } } } };
-  await bed.kube.mergePatch(PATH.deployments(space.namespace, "cache"), without);
+  const expose = async (value: string | null): Promise<void> => {
+    const template = { metadata: { annotations: { [ANNOTATION.expose]: value } } };
+    await bed.kube.mergePatch(PATH.deployments(space.namespace, "cache"), { spec: { template } });
+  };
+  await expose("LoadBalancer");
+  await loadBalanced({ bed, group, space });
+  await expose(null);
   await waitUntil("the Service to be ClusterIP again", 60_000, async () => {
     const { spec } = await group.service();
     expect(spec?.type).toBe("ClusterIP");

@@ -1,4 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { env } from "node:process";
 import { describe, expect, test } from "vitest";
 import { completionScript, SHELLS } from "../../../cli/completion.ts";
 import { asYaml, manifests, pathOf } from "../../../cli/install/manifests.ts";
@@ -63,5 +67,26 @@ describe("completion", () => {
     expect(ask(["sw"])).toEqual(["switchover"]);
     expect(ask(["uninstall", "--y"])).toEqual(["--yes"]);
     expect(ask(["history", "--s"])).toEqual(expect.arrayContaining(["--steps", "--system-namespace"]));
+  });
+
+  test("kubectl's own completion gets the same, and the groups that `status --json` tells of", () => {
+    const folder = mkdtempSync(join(tmpdir(), "redis-ha-completion-"));
+    const known = ["cache", "carts"].map((cluster) => ({ namespace: "shop", cluster, state: "ok" }));
+    const groups = JSON.stringify(known, null, 2);
+    const put = (name: string, text: string): void => writeFileSync(join(folder, name), text, { mode: 0o755 });
+    put("kubectl", `#!/bin/sh\n[ "$*" = "redis-ha status --json" ] && printf '%s\\n' '${groups}'\n`);
+    put("kubectl_complete-redis_ha", completionScript("kubectl", program));
+    const ask = (...words: string[]): string[] =>
+      spawnSync(join(folder, "kubectl_complete-redis_ha"), words, {
+        encoding: "utf8",
+        env: { ...env, PATH: `${folder}:${env.PATH}` },
+      })
+        .stdout.trim()
+        .split("\n");
+    expect(ask("sw")).toEqual(["switchover", ":0"]);
+    expect(ask("status", "ca")).toEqual(["cache", "carts", ":0"]);
+    expect(ask("switchover", "car")).toEqual(["carts", ":0"]);
+    expect(ask("doctor", "--nothing")).toEqual([":0"]);
+    rmSync(folder, { recursive: true });
   });
 });

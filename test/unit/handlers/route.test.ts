@@ -120,6 +120,13 @@ test("the history has an end", async () => {
   expect(api.stored.history).toHaveLength(HISTORY_LENGTH);
 });
 
+test("a claim that has come true is the first master's reign, and says so", async () => {
+  const api = new Api();
+  api.stored.record = recordOf(pod("a"), 0, "WaitingForPods", "", "then");
+  await writeRoute(contextOf(api), pod("a"), 0, "MasterRouted", "h");
+  expect(api.stored).toMatchObject({ record: { pod: "a", reason: "Bootstrapped" }, history: [] });
+});
+
 test("a repaired selector is no new reign", async () => {
   const api = new Api();
   api.stored.selector = { app: "x" };
