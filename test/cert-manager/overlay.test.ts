@@ -38,13 +38,11 @@ beforeAll(async () => {
 /** Runs it beside the API server, as the cluster tool runs CoreDNS; ends it afterwards. */
 async function withCertManager(bed: Bed, cluster: string, use: () => Promise<void>): Promise<void> {
   await bed.kubectl(["apply", "--server-side", "-f", join(programs, "crds")]);
-  await bed.kubectl([
-    "wait",
-    "--for=condition=Established",
-    "--timeout=30s",
-    "crd/certificates.cert-manager.io",
-    "crd/issuers.cert-manager.io",
-  ]);
+  // kubectl itself fails on one that has no conditions yet.
+  await waitUntil("cert-manager's kinds", 60_000, async () => {
+    const kinds = ["crd/certificates.cert-manager.io", "crd/issuers.cert-manager.io"];
+    await bed.kubectl(["wait", "--for=condition=Established", "--timeout=30s", ...kinds]);
+  });
   const kubeconfig = kubeconfigPath({ name: cluster });
   const log = join(kubeconfig, "..", "logs", "cert-manager.log");
   const child = spawn(join(programs, "cert-manager"), [kubeconfig], {
