@@ -10,9 +10,7 @@ import { untilWhole } from "./run.ts";
 
 interface Reign {
   readonly pod: string;
-  readonly ip: string;
-  readonly replid: string;
-  readonly replid2: string;
+  readonly histories: { readonly now: string; readonly before: string };
   readonly epoch: number;
 }
 
@@ -85,18 +83,15 @@ async function forceOnce(ours: Ours): Promise<ForcedRun> {
     gapMs,
     wholeMs,
     epochs: after.epoch - before.epoch,
-    onePromotion: after.replid2 === before.replid,
+    onePromotion: after.histories.before === before.histories.now,
     lost: missing,
   };
 }
 
 async function reign(ours: Ours): Promise<Reign> {
   const { name, ip } = await ours.group.master();
-  const { client } = ours.group;
-  const info = String(await client.command(await ours.group.at(ip), "INFO", "replication"));
-  const field = (key: string): string => new RegExp(`^${key}:(.*)\r$`, "m").exec(info)?.[1] ?? "";
-  const epoch = await ours.epoch();
-  return { pod: name, ip, replid: field("master_replid"), replid2: field("master_replid2"), epoch };
+  const histories = await ours.group.histories(await ours.group.at(ip));
+  return { pod: name, histories, epoch: await ours.epoch() };
 }
 
 /** One line for people. */

@@ -1,4 +1,4 @@
-/** npm run bench:webhook [-- --json FILE] [--seconds N] [--rounds N]: see README.md */
+/** npm run bench:webhook [-- --json FILE] [--seconds N] [--rounds N] [--only "10 KiB"]: see README.md */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
@@ -15,11 +15,15 @@ const { values } = parseArgs({
     json: { type: "string" },
     seconds: { type: "string", default: "4" },
     rounds: { type: "string", default: "3" },
+    only: { type: "string" },
   },
 });
 const STEADY_MS = Number(values.seconds) * 1000;
 const FLOOD_MS = STEADY_MS / 2;
 const ROUNDS = Number(values.rounds);
+const compared = reviews().filter(({ name }) => values.only === undefined || values.only === name);
+const sizes = reviews().map(({ name }) => name);
+if (compared.length === 0) throw new Error(`--only ${values.only}: there are ${sizes.join(", ")}`);
 const FLOOD_CONNECTIONS = 8;
 const STEADY_CONNECTIONS = 16;
 const RATE = 500;
@@ -47,13 +51,13 @@ const opened: Server[] = [];
 try {
   const startsMs = await coldStarts();
   const memory = await memoryUnderLoad();
-  const compared = [await begin(startOurs), await begin(startGo)];
-  opened.push(...compared);
+  const both = [await begin(startOurs), await begin(startGo)];
+  opened.push(...both);
   const rows: Row[] = [];
-  for (const review of reviews()) rows.push(...(await compare(compared, review)));
+  for (const review of compared) rows.push(...(await compare(both, review)));
   const found: Report = {
     rows,
-    parseUs: Object.fromEntries(reviews().map(({ name, body }) => [name, parseUs(body)])),
+    parseUs: Object.fromEntries(compared.map(({ name, body }) => [name, parseUs(body)])),
     startsMs,
     memory,
   };

@@ -44,13 +44,6 @@ async function another(group: Group, before: string): Promise<string> {
   });
 }
 
-/** The history that the master writes now, and the one that it was promoted from: each hand-over begins one, and goes on with its predecessor's. */
-async function histories(group: Group): Promise<{ now: string; before: string }> {
-  const info = String(await group.client.command(await group.throughService(), "INFO", "replication"));
-  const field = (name: string): string => new RegExp(`^${name}:(\\w+)`, "m").exec(info)?.[1] ?? "";
-  return { now: field("master_replid"), before: field("master_replid2") };
-}
-
 test("one second after another, by request and by a deletion, then a drain: one promotion each, nothing is lost", async ({
   bed,
   space,
@@ -64,7 +57,7 @@ test("one second after another, by request and by a deletion, then a drain: one 
   const masters = [await group.master()];
   const one = async (begin: (master: string) => Promise<void>): Promise<void> => {
     const { name } = await group.master();
-    const old = await histories(group);
+    const old = await group.histories(await group.throughService());
     await space.client.window(true);
     await begin(name);
     await another(group, name);
@@ -72,7 +65,7 @@ test("one second after another, by request and by a deletion, then a drain: one 
     const { gapMs } = await space.client.window();
     gaps.push(Math.round(gapMs));
     masters.push(await group.master());
-    expect((await histories(group)).before, "promoted once, from the one before").toBe(old.now);
+    expect((await group.histories(await group.throughService())).before, "promoted once, from the one before").toBe(old.now);
   };
   const whole = async (): Promise<void> => {
     await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));

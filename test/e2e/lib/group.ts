@@ -120,6 +120,13 @@ export class Group {
     return this.authority === undefined ? {} : { tls: { ca: this.authority, servername } };
   }
 
+  /** The history (master_replid) that a server writes now, and the one it goes on from: of a promoted server that of the master before it. */
+  async histories(target: Target): Promise<{ now: string; before: string }> {
+    const info = String(await this.client.command(target, "INFO", "replication"));
+    const field = (name: string): string => new RegExp(`^${name}:(\\w+)`, "m").exec(info)?.[1] ?? "";
+    return { now: field("master_replid"), before: field("master_replid2") };
+  }
+
   async redises(): Promise<RedisSeen[]> {
     const pods = (await this.pods()).filter((pod) => pod.metadata?.labels?.[LABEL.redis] === "true");
     return await Promise.all(

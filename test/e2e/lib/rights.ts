@@ -23,7 +23,7 @@ interface AuditEvent {
   readonly stage?: string;
   readonly verb?: string;
   readonly requestURI?: string;
-  readonly user?: { readonly username?: string };
+  readonly user?: { readonly username?: string; readonly extra?: Readonly<Record<string, readonly string[]>> };
   readonly objectRef?: {
     readonly resource?: string;
     readonly subresource?: string;
@@ -40,8 +40,14 @@ interface Rule {
   readonly verbs: readonly string[];
 }
 
-/** Reads the audit log of a cluster of the cluster tool; the account `redis-ha` of that namespace. */
-export async function askedBy(namespace: string, cluster: string): Promise<Asked> {
+/** What the API server knows of a token that a kubelet has asked for (KEP-4193). */
+const POD_NAME = "authentication.kubernetes.io/pod-name";
+
+/**
+ * Reads the audit log of a cluster of the cluster tool; the account `redis-ha` of that namespace.
+ * @param pods only what these pods asked; default all that ever had the account
+ */
+export async function askedBy(namespace: string, cluster: string, pods?: readonly string[]): Promise<Asked> {
   const account = `system:serviceaccount:${namespace}:redis-ha`;
   const used = new Map<string, number>();
   const denied = new Map<string, string>();
@@ -49,6 +55,7 @@ export async function askedBy(namespace: string, cluster: string): Promise<Asked
     if (!line.includes(account)) continue;
     const event = eventOf(line);
     if (event?.user?.username !== account || event.objectRef?.resource === undefined) continue;
+    if (pods !== undefined && !(event.user.extra?.[POD_NAME] ?? []).some((pod) => pods.includes(pod))) continue;
     const { resource, subresource, apiGroup = "" } = event.objectRef;
     const right = `${event.verb} ${apiGroup}/${subresource === undefined ? resource : `${resource}/${subresource}`}`;
     // A watch is told of at its beginning and at its end; one that still runs has only the first.
