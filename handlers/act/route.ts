@@ -80,7 +80,7 @@ export async function writeRoute(
     const history =
       before === undefined || before.uid === pod.uid ? service.history : [before, ...service.history].slice(0, HISTORY_LENGTH);
     try {
-      await kube.mergePatch<Service>(
+      const written = await kube.mergePatch<Service>(
         path,
         {
           metadata: {
@@ -97,6 +97,7 @@ export async function writeRoute(
         },
         { timeoutMs: TRY_MS },
       );
+      context.learnService(written);
       return DONE;
     } catch (error) {
       problem = messageOf(error);
@@ -104,7 +105,10 @@ export async function writeRoute(
       if (!isConflict(error)) await sleep(waitAfter(error, attempt));
       service = await kube
         .get<Service>(path, { timeoutMs: TRY_MS })
-        .then(serviceFact)
+        .then((found) => {
+          context.learnService(found);
+          return serviceFact(found);
+        })
         .catch(() => service);
     }
   }
