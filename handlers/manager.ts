@@ -194,6 +194,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
         const found = service(name);
         return found === undefined ? undefined : serviceFact(found);
       },
+      learnService: (answer) => services.learn(answer),
       serviceExists: (name) => service(name) !== undefined,
       outsiders: () => workloads.outsiders(own(), service(master())),
       involved: (): ObjectRef[] => {

@@ -6,8 +6,10 @@ export type Change = "ADDED" | "MODIFIED" | "DELETED";
 
 export interface Store<T> {
   readonly items: ReadonlyMap<string, T>;
-  /** One event of a watch. */
+  /** One event of a watch. What was learnt before it is not undone by it. */
   apply(type: Change, object: T): void;
+  /** What the server answered to a write or a read beside the watch: kept if it is newer than what is here. One that is not here may be deleted, and stays away. */
+  learn(object: T): void;
   /** A list is the whole truth: nothing was streaming beside it. */
   replace(list: KubeList<T>): void;
   /** A list that runs beside the stream: call before it is sent, and the result with its answer. Whatever is newer wins. */
@@ -36,7 +38,18 @@ export function createStore<T extends KubeObject>(onChange: (type: Change, objec
 
   return {
     items,
-    apply: (type, object) => (type === "DELETED" ? drop(keyOf(object), object) : put(keyOf(object), object)),
+    apply: (type, object) => {
+      const key = keyOf(object);
+      const known = items.get(key);
+      if (type === "DELETED") drop(key, object);
+      else if (known === undefined || versionOf(object) >= versionOf(known)) put(key, object);
+    },
+    learn: (object) => {
+      const key = keyOf(object);
+      const known = items.get(key);
+      if (known !== undefined && known.metadata?.uid === object.metadata?.uid && versionOf(object) > versionOf(known))
+        put(key, object);
+    },
     replace: (list) => {
       const listed = new Set(list.items.map(keyOf));
       for (const [key, object] of [...items]) if (!listed.has(key)) drop(key, object);

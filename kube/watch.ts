@@ -38,6 +38,8 @@ export interface ObjectWatch<T> {
   stop(): void;
   /** By "namespace/name"; see keyOf. The live map, not a copy. */
   items(): ReadonlyMap<string, T>;
+  /** The server's answer to a write of one of these objects: known from now on, not only when the watch tells of it. */
+  learn(object: T): void;
   /** The first list is there. Also resolved by stop(). */
   readonly synced: Promise<void>;
   /** When the server was last heard on this watch, by performance.now(); 0 before. */
@@ -159,6 +161,7 @@ export function watchObjects<T extends KubeObject>(options: WatchOptions<T>): Ob
       synced.resolve();
     },
     items: () => store.items,
+    learn: (object) => store.learn(object),
     synced: synced.promise,
     get lastEventAt() {
       return lastEventAt;

@@ -8,8 +8,10 @@ import { type Bed, EXAMPLES } from "../../test/e2e/lib/bed.ts";
 import type { ClientPod, Where } from "../../test/e2e/lib/client-pod.ts";
 import { Group } from "../../test/e2e/lib/group.ts";
 import { timelines } from "../../test/e2e/lib/handlers-view.ts";
+import { waitUntil } from "../../test/e2e/lib/wait.ts";
 import type { MasterSeen, Seat, Stack } from "./stack.ts";
 
+const STEPS_MS = 8000;
 export const EXPECTED = { replicas: 2, sentinels: 3 };
 
 interface Manifest {
@@ -107,8 +109,13 @@ export class Ours implements Stack {
     return Math.max(...epochs);
   }
 
+  /** The story is kept when it has ended, half a second and more after the clients are served. */
   async steps(since: string): Promise<Timeline | undefined> {
-    const all = await timelines(this.bed, this.namespace, this.group.cluster);
-    return all.find(({ startedAt }) => startedAt >= since);
+    return await waitUntil("the timeline", STEPS_MS, async () => {
+      const all = await timelines(this.bed, this.namespace, this.group.cluster);
+      const found = all.find(({ startedAt }) => startedAt >= since);
+      if (found === undefined) throw new Error("it is not kept yet");
+      return found;
+    }).catch(() => undefined);
   }
 }

@@ -55,7 +55,8 @@ export async function sample(stack: Stack, name: string, fault: Fault, writers: 
   const wholeMs = Date.now() - faultAt;
   await untilServed(stack);
   const after = await stack.master();
-  const steps = stepsSince(faultAt, await stack.steps(new Date(faultAt).toISOString()));
+  const timeline = after.pod === before.pod ? undefined : await stack.steps(new Date(faultAt).toISOString());
+  const steps = stepsSince(faultAt, timeline);
   const seen = await Promise.all(stack.seats.map(async (seat) => ({ seat, window: await seat.client.stopWriters() })));
   const samples: Sample[] = [];
   for (const { seat, window } of seen) {

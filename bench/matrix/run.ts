@@ -97,10 +97,10 @@ export async function runFault({ ours, client, name, fault, run, durable, logs: 
       missing,
       notes,
     };
+    const { name: to } = await ours.group.master();
     // Both handlers may have been killed in this run; then there is no story to be had.
-    const timeline = await ours.steps(new Date(faultAt).toISOString()).catch(() => undefined);
-    const steps = stepsSince(faultAt, timeline);
-    return { ...verdict, ...seen, ...result, steps, from: before.name, to: (await ours.group.master()).name };
+    const timeline = to === before.name ? undefined : await ours.steps(new Date(faultAt).toISOString());
+    return { ...verdict, ...seen, ...result, steps: stepsSince(faultAt, timeline), from: before.name, to };
   } finally {
     if (seen === undefined) await witness.stop();
     logs.end(path);

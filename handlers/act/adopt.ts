@@ -8,13 +8,13 @@ import { LABEL, MARK, REQUEST, TLS_REPLICATION } from "../../model/names.ts";
 import type { AdoptAction, CopyAction, ReleaseAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { Link } from "../observe/link.ts";
-import { infoFields } from "../observe/replies.ts";
 import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, addressOf, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
 import { cutLate, letGo, untilRouted } from "./cut.ts";
 import { PAUSE_MS } from "./handover.ts";
 import { EQUAL_MS, untilEqual } from "./offsets.ts";
 import { persist } from "./persist.ts";
+import { historyOf } from "./redis.ts";
 import { writeRoute } from "./route.ts";
 import { Stopwatch } from "./timeline.ts";
 
@@ -108,8 +108,8 @@ export async function adopt(context: ActContext, action: AdoptAction): Promise<A
     await persist(from.link, ["CLIENT", "UNPAUSE"]);
     return failed(`adoption of ${action.outsider.pod}: it could not be demoted; it serves as before`);
   }
-  const info = infoFields(await to.link.call(["INFO", "replication"]).catch(() => ""));
-  const routed = await writeRoute(context, action.member.pod, action.epoch, REASON.Adopted, info.get("master_replid") ?? "");
+  const history = await historyOf(context, action.member);
+  const routed = await writeRoute(context, action.member.pod, action.epoch, REASON.Adopted, history);
   watch.mark("patched");
   if (routed.outcome !== "done") {
     // The patch may have arrived, so going back could lose writes: `bootstrap` and `route` go on from here.

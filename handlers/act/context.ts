@@ -1,5 +1,6 @@
 /** What every act may use. One object per group, made by the group's loop. */
 import type { Kube } from "../../kube/client.ts";
+import type { Service } from "../../kube/types.ts";
 import type { Address, GroupFacts, GroupId, MemberFact } from "../../model/facts.ts";
 import type { Reason } from "../../model/reasons.ts";
 import type { Timeline } from "../../model/timeline.ts";
@@ -24,6 +25,8 @@ export interface ActContext {
   leading(): boolean;
   /** tells people; the same word in the Event, the log and the metric */
   say(reason: Reason, message: string, fields?: Readonly<Record<string, unknown>>): void;
+  /** the API server's answer about the master Service: the next round need not wait for its watch */
+  learnService(service: Service): void;
   /** keeps the steps of a change of master: histograms, the last ones in memory and on the master Service */
   recordTimeline(timeline: Timeline): void;
   /** something that goes on after the act has returned, bounded by itself; errors are logged */

@@ -8,7 +8,6 @@ import type { Address, MemberFact } from "../../model/facts.ts";
 import type { HandoverAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { Link } from "../observe/link.ts";
-import { infoFields } from "../observe/replies.ts";
 import {
   type ActContext,
   type ActResult,
@@ -26,7 +25,7 @@ import { byVotes } from "./handover-by-votes.ts";
 import { agrees } from "./hello.ts";
 import { persist } from "./persist.ts";
 import { pointTo } from "./promote.ts";
-import { untilAttached } from "./redis.ts";
+import { historyOf, untilAttached } from "./redis.ts";
 import { writeRoute } from "./route.ts";
 import { Stopwatch } from "./timeline.ts";
 
@@ -84,14 +83,9 @@ async function forward({ context, action, old, watch }: Handing, handed: Handed 
   const from = addressOf(action.from);
   // Whoever leads now may have gone back. What a majority of the sentinels says at this moment holds whoever leads, also while nobody can.
   if (!context.leading() && !(await stillNamed(context, action, master, epoch))) return refused(NOT_LEADING);
-  await pointTo(context, [action.from], master);
+  const [history] = await Promise.all([historyOf(context, successor), pointTo(context, [action.from], master)]);
   watch.mark("demoted");
-  const info = infoFields(
-    await redisLink(context, successor)
-      ?.call(["INFO", "replication"])
-      .catch(() => ""),
-  );
-  const routed = await writeRoute(context, successor.pod, epoch, REASON.HandedOver, info.get("master_replid") ?? "");
+  const routed = await writeRoute(context, successor.pod, epoch, REASON.HandedOver, history);
   watch.mark("patched");
   // Never cut before routed (law 4): while the Service could not be moved, `route` goes on trying, and cuts when it has.
   const moved = routed.outcome === "done" && (await untilRouted(context, master.ip, from.ip));

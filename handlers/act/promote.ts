@@ -19,7 +19,7 @@ import {
   refused,
 } from "./context.ts";
 import { cutAfterRouting } from "./cut.ts";
-import { untilAttached } from "./redis.ts";
+import { historyOf, untilAttached } from "./redis.ts";
 import { rivalElected } from "./rival.ts";
 import { writeRoute } from "./route.ts";
 import { remonitor, teach, tell } from "./tell.ts";
@@ -61,6 +61,7 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
 
   const others = [...action.others, ...action.candidates].filter((member) => member.pod.uid !== chosen.member.pod.uid);
   const following = pointTo(context, others, master);
+  const history = historyOf(context, chosen.member);
   if (action.cause === "bootstrap") {
     await following;
     context.say(action.reason, action.message);
@@ -75,7 +76,7 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
   if (action.votes > 0 && told < needed)
     return failed(`only ${told} of ${monitoring.length} sentinels took the new master ${master.ip}`);
   if (action.votes === 0 && !byMonitor(context, action)) await teach(context, action, master, epoch);
-  return finish(context, action, { member: chosen.member, redis: chosen.redis, master, epoch, watch, following, others });
+  return finish(context, action, { member: chosen.member, history: await history, master, epoch, watch, following, others });
 }
 
 /** Public commands only, by annotation, or because the hello was not taken. */
@@ -84,7 +85,8 @@ const byMonitor = (context: ActContext, action: PromoteAction): boolean =>
 
 interface Promoted {
   readonly member: MemberFact;
-  readonly redis: RedisUp;
+  /** what it writes since it is master */
+  readonly history: string;
   readonly master: Address;
   readonly epoch: number;
   readonly watch: Stopwatch;
@@ -94,8 +96,8 @@ interface Promoted {
 }
 
 async function finish(context: ActContext, action: PromoteAction, promoted: Promoted): Promise<ActResult> {
-  const { member, redis, epoch, watch } = promoted;
-  const routed = await writeRoute(context, member.pod, epoch, action.reason, redis.replid);
+  const { member, history, epoch, watch } = promoted;
+  const routed = await writeRoute(context, member.pod, epoch, action.reason, history);
   watch.mark("patched");
   await promoted.following;
   watch.timeline.to = member.pod.name;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Address, MemberFact } from "../../model/facts.ts";
 import type { AttachAction, ConfigureRedisAction, UnpauseAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
+import { ANSWER_MS } from "../observe/link.ts";
 import { infoFields } from "../observe/replies.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, redisLink, refused } from "./context.ts";
 import { persist } from "./persist.ts";
@@ -36,6 +37,14 @@ export async function unpause(context: ActContext, { member }: UnpauseAction): P
   const link = redisLink(context, member);
   if (link === undefined) return refused("not connected");
   return (await persist(link, ["CLIENT", "UNPAUSE"])) ? DONE : failed(`${member.pod.name} does not answer`);
+}
+
+/** The history that a server writes (master_replid), for the record on the Service; empty when it does not say. Each promotion begins one. */
+export async function historyOf(context: ActContext, member: MemberFact): Promise<string> {
+  const info = await redisLink(context, member)
+    ?.call(["INFO", "replication"], ANSWER_MS)
+    .catch(() => undefined);
+  return infoFields(info).get("master_replid") ?? "";
 }
 
 /** How long, and how often, replicas are asked whether they follow, ms. */

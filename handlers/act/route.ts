@@ -81,7 +81,7 @@ export async function writeRoute(
     const history =
       before === undefined || before.uid === pod.uid ? service.history : [before, ...service.history].slice(0, HISTORY_LENGTH);
     try {
-      await kube.mergePatch<Service>(
+      const written = await kube.mergePatch<Service>(
         path,
         {
           metadata: {
@@ -98,6 +98,7 @@ export async function writeRoute(
         },
         { timeoutMs: TRY_MS },
       );
+      context.learnService(written);
       return DONE;
     } catch (error) {
       problem = messageOf(error);
@@ -105,7 +106,10 @@ export async function writeRoute(
       if (!isConflict(error)) await sleep(waitAfter(error, attempt));
       service = await kube
         .get<Service>(path, { timeoutMs: TRY_MS })
-        .then(serviceFact)
+        .then((found) => {
+          context.learnService(found);
+          return serviceFact(found);
+        })
         .catch(() => service);
     }
   }

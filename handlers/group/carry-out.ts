@@ -113,6 +113,7 @@ export class CarryOut {
       facts,
       leading: () => source.leading(),
       say: (reason, message, fields) => this.#voice.say(reason, message, fields),
+      learnService: (service) => source.learnService(service),
       recordTimeline: (timeline) => {
         this.#recordTimeline(timeline);
         background(keepTimeline(kube, group, source.masterServiceName(), timeline));

@@ -1,6 +1,6 @@
 /** What a group's loop is made of: the interfaces between it, the watches, and whoever looks at it. */
 import type { Kube } from "../../kube/client.ts";
-import type { ObjectRef } from "../../kube/types.ts";
+import type { ObjectRef, Service } from "../../kube/types.ts";
 import type { GroupFacts, GroupId, PodFact, ServiceFact } from "../../model/facts.ts";
 import type { Notice, Plan } from "../../model/plan.ts";
 import type { GroupSettings } from "../../model/settings.ts";
@@ -18,6 +18,8 @@ export interface GroupSource {
   /** the master Service; undefined: does not exist */
   masterService(name: string): ServiceFact | undefined;
   serviceExists(name: string): boolean;
+  /** the API server's answer about the master Service: `masterService` tells no older one from now on */
+  learnService(service: Service): void;
   /** un-injected pods of the same workloads, and the labels that those workloads select by */
   outsiders(): Promise<{ pods: OutsiderPod[]; selector: Readonly<Record<string, string>> | undefined }>;
   settings(): GroupSettings;

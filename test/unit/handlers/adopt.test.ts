@@ -126,6 +126,7 @@ function bed(roles: { a: string; f: string }): Bed {
         leading: () => made.leads,
         say: () => undefined,
         recordTimeline: () => undefined,
+        learnService: () => undefined,
         background: (work: Promise<unknown>) => background.push(work),
       } as unknown as ActContext;
       const result =

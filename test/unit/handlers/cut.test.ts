@@ -48,6 +48,7 @@ class Bench {
     leading: () => true,
     say: () => undefined,
     recordTimeline: () => undefined,
+    learnService: () => undefined,
     background: () => undefined,
     facts: expand({ redis: { a: "replica b 1000", b: "master 1000" }, service: { selects: "b" } }),
   };

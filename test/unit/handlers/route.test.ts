@@ -78,7 +78,7 @@ class Api {
       record,
       history: parse(MARK.history),
     };
-    return Promise.resolve({});
+    return Promise.resolve(this.service());
   }
 
   get(): Promise<Service> {
@@ -88,8 +88,9 @@ class Api {
 
 const conflict = (): Error => new KubeError({ status: 409, reason: "Conflict", message: "changed" });
 
-function contextOf(api: Api): ActContext {
+function contextOf(api: Api, learnService: ActContext["learnService"] = () => undefined): ActContext {
   return {
+    learnService,
     kube: api as unknown as Kube,
     group: facts.group,
     links: undefined as never,
@@ -149,6 +150,18 @@ test("the other handler was faster: done, and its reason and time stay", async (
   const { version } = api.stored;
   expect(await writeRoute(context, pod("b"), 8, "MasterRouted", "h2")).toEqual({ outcome: "done" });
   expect(api.stored).toMatchObject({ version, record: { reason: "FailedOver" } });
+});
+
+test("what the API server answers is known before the watch tells: of the own patch, and of another's", async () => {
+  const api = new Api();
+  const learnt: string[] = [];
+  const learn = ({ spec, metadata }: Service): void =>
+    void learnt.push(`${metadata?.resourceVersion} ${spec?.selector?.[LABEL.instance]}`);
+  const { version } = api.stored;
+  const late = contextOf(api, learn);
+  await writeRoute(contextOf(api, learn), pod("b"), 8, "FailedOver", "h2");
+  await writeRoute(late, pod("b"), 8, "MasterRouted", "h2");
+  expect(learnt).toEqual([`${version + 1} i-b`, `${version + 1} i-b`]);
 });
 
 test("somebody else changed something else: tried again on the new version", async () => {

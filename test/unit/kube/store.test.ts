@@ -29,6 +29,24 @@ describe("createStore", () => {
     expect(store.items.get("ns/a")?.metadata?.managedFields).toBeUndefined();
   });
 
+  test("what was learnt from an answer is not undone by an event from before it, and told once", () => {
+    const { store, changes } = setup(pod("a", 1));
+    store.learn(pod("a", 13));
+    store.apply("MODIFIED", pod("a", 12));
+    store.apply("MODIFIED", pod("a", 13));
+    store.learn(pod("a", 11));
+    expect(store.items.get("ns/a")?.metadata?.resourceVersion).toBe("13");
+    store.apply("MODIFIED", pod("a", 14));
+    expect(changes).toEqual(["MODIFIED a@13", "MODIFIED a@14"]);
+  });
+
+  test("an answer about one that is not there, or about another of its name, is not learnt", () => {
+    const { store, changes } = setup(pod("a", 1));
+    store.learn(pod("b", 12));
+    store.learn({ metadata: { ...pod("a", 13).metadata, uid: "another" } });
+    expect(changes).toEqual([]);
+  });
+
   describe("a list beside the stream", () => {
     test("does not undo what the stream told meanwhile", () => {
       const { store, changes } = setup(pod("old", 1), pod("gone", 2));
