@@ -198,7 +198,6 @@ export class Group {
   #record(timeline: Timeline): void {
     const { metrics } = this.#options;
     this.#timelines = mergeTimelines([timeline], this.#timelines);
-    if (!this.#timelines.includes(timeline)) return;
     for (const { step, ms } of timeline.steps) metrics.failoverSeconds.observe({ step, cause: timeline.kind }, ms / 1000);
   }
 }

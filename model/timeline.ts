@@ -33,25 +33,7 @@ export function mergeTimelines(...lists: readonly (readonly Timeline[])[]): Time
     const key = `${one.startedAt} ${one.kind} ${one.to}`;
     if (!known.has(key)) known.set(key, one);
   }
-  const all = [...known.values()];
-  const changes = all.filter((one) => !isEcho(one, all));
-  return changes.sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1)).slice(0, TIMELINES);
-}
-
-/** A change of ours is over within this time, ms. */
-const ECHO_MS = 10_000;
-
-/**
- * A busy API server tells of our own patch late, and until then the Service seems to lead to the former master: the move that follows is no second change of
- * master, and Sentinel had no part in it.
- */
-function isEcho({ kind, to, startedAt }: Timeline, all: readonly Timeline[]): boolean {
-  if (kind !== "sentinel") return false;
-  const at = Date.parse(startedAt);
-  return all.some((other) => {
-    const ago = at - Date.parse(other.startedAt);
-    return other.kind !== kind && other.to === to && ago >= 0 && ago < ECHO_MS;
-  });
+  return [...known.values()].sort((a, b) => (a.startedAt < b.startedAt ? 1 : -1)).slice(0, TIMELINES);
 }
 
 /** One JSON array for each, without names: [kind, start, from, to, outcome, cause, step, ms, step, ms, …]. The oldest are left out where it gets too long. */

@@ -41,22 +41,6 @@ describe("the kept timelines", () => {
     expect(mergeTimelines(many(50))).toHaveLength(TIMELINES);
   });
 
-  test("an echo of our own change, after a patch that was told late, is no failover by Sentinel; whichever was recorded first", () => {
-    const change: Timeline = { ...one(1), kind: "failover", from: "10.0.0.1" };
-    const echo: Timeline = { ...one(2), kind: "sentinel", cause: "MasterRouted", from: "10.0.0.1", steps: [] };
-    expect(mergeTimelines([echo], [change])).toEqual([change]);
-    expect(mergeTimelines([change], [echo])).toEqual([change]);
-    expect(mergeTimelines([echo], [one(1)]), "a hand-over names pods").toEqual([one(1)]);
-  });
-
-  test("what Sentinel did is kept: to another pod, long after ours, or before it", () => {
-    const bySentinel = (second: number, to: string): Timeline => ({ ...one(second), kind: "sentinel", from: "10.0.0.2", to });
-    const later = [bySentinel(30, "cache-b"), bySentinel(3, "cache-c"), { ...one(2), kind: "failover" as const }];
-    expect(mergeTimelines(later)).toEqual(later);
-    const before = [one(2), bySentinel(1, "cache-b")];
-    expect(mergeTimelines(before)).toEqual(before);
-  });
-
   test("are bounded in size, the oldest are left out", () => {
     const long = many(TIMELINES, "x".repeat(3000)).map((timeline) => ({
       ...timeline,
