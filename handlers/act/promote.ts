@@ -7,6 +7,7 @@ import type { Address, MemberFact, RedisUp } from "../../model/facts.ts";
 import type { PromoteAction } from "../../model/plan.ts";
 import { ANSWER_MS } from "../observe/link.ts";
 import { redisFact } from "../observe/replies.ts";
+import { nameAt } from "../policies/view.ts";
 import {
   type ActContext,
   type ActResult,
@@ -31,7 +32,12 @@ const ROUTED_MS = 2000;
 
 export async function promote(context: ActContext, action: PromoteAction): Promise<ActResult> {
   const kind = action.cause === "failover" || action.cause === "person" ? "failover" : action.cause;
-  const watch = new Stopwatch(kind, action.message, action.old?.ip ?? "", action.since);
+  const watch = new Stopwatch(
+    kind,
+    action.message,
+    action.old === undefined ? "" : nameAt(context.facts, action.old),
+    action.since,
+  );
   if (action.since !== undefined) watch.mark("detected");
   let epoch = action.epoch;
   if (action.votes > 0) {

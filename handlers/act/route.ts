@@ -9,6 +9,7 @@ import { LABEL, MARK, REQUEST } from "../../model/names.ts";
 import type { RouteAction } from "../../model/plan.ts";
 import { REASON, type Reason } from "../../model/reasons.ts";
 import { CLAIMED } from "../policies/route.ts";
+import { nameAt } from "../policies/view.ts";
 import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, refused } from "./context.ts";
 import { cutAfterRouting } from "./cut.ts";
@@ -132,7 +133,7 @@ function leadsTo({ selector, record }: ServiceFact, pod: PodFact, epoch: number)
 /** The act: route, then cut the connections that still lead to the former master. */
 export async function route(context: ActContext, action: RouteAction): Promise<ActResult> {
   const { pod, epoch, reason, replid, previous, since } = action;
-  const watch = new Stopwatch("sentinel", reason, previous?.ip ?? "", since);
+  const watch = new Stopwatch("sentinel", reason, previous === undefined ? "" : nameAt(context.facts, previous), since);
   const result = await writeRoute(context, pod, epoch, reason, replid);
   if (result.outcome === "done" && previous !== undefined) {
     watch.mark("patched");

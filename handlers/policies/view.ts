@@ -131,3 +131,9 @@ export function memberAt(facts: GroupFacts, address: Address): MemberFact | unde
   const all = facts.members.filter((member) => sameAddress(addressOf(member), address) && member.pod.hasRedis);
   return all.find((member) => !member.pod.orphan && !member.pod.ended) ?? all[0];
 }
+
+/** Whose address it is, or was, as people know it: the pod that the record names with it, else the member there, else the address itself. */
+export function nameAt(facts: GroupFacts, address: Address): string {
+  const record = facts.masterService?.record;
+  return record?.ip === address.ip ? record.pod : (memberAt(facts, address)?.pod.name ?? address.ip);
+}

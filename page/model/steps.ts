@@ -36,6 +36,8 @@ const MEANING: Readonly<Record<string, string>> = {
   demoted: "the old master follows the new one",
   routed: "new connections lead to the new master",
   cut: "old connections were cut",
+  asked: "Sentinel was asked for the failover",
+  attached: "the other replicas follow it",
 };
 
 export const meaningOf = (step: string): string => MEANING[step] ?? step;

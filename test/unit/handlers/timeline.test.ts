@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { keepTimeline, Stopwatch } from "../../../handlers/act/timeline.ts";
+import { nameAt } from "../../../handlers/policies/view.ts";
 import { PATH } from "../../../kube/paths.ts";
 import type { Service } from "../../../kube/types.ts";
 import { MARK } from "../../../model/names.ts";
@@ -11,6 +12,7 @@ import {
   type Timeline,
   unpackTimelines,
 } from "../../../model/timeline.ts";
+import { expand } from "../../scenarios/expand.ts";
 import { type FakeApi, kubeOf, startFakeApi } from "../kube/fake-api.ts";
 
 const one = (second: number, cause = "pod a is being deleted"): Timeline => ({
@@ -69,6 +71,15 @@ describe("a stopwatch", () => {
     expect(ms).toBeGreaterThanOrEqual(500);
     expect(watch.text()).toBe(`detected ${ms} ms`);
   });
+});
+
+test("whoever was master is named as people know it: by the record, as a member, else by the address", () => {
+  const facts = expand({ redis: { a: "master 1000", b: "replica a 1000" }, service: { selects: "a", record: "a epoch 7" } });
+  const [a, b] = facts.members.map(({ pod }) => ({ ip: pod.ip ?? "", port: pod.port }));
+  const gone = { ...facts, members: facts.members.slice(1) };
+  expect([a, b].map((address) => address && nameAt(facts, address))).toEqual(["a", "b"]);
+  expect(a && nameAt(gone, a)).toBe("a");
+  expect(nameAt(facts, { ip: "10.9.9.9", port: 6379 })).toBe("10.9.9.9");
 });
 
 describe("keeping one on the Service", () => {

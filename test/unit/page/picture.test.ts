@@ -1,10 +1,13 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { CARD, lagText, pictureOf } from "../../../page/model/picture.ts";
-import { chartOf } from "../../../page/model/steps.ts";
+import { chartOf, meaningOf } from "../../../page/model/steps.ts";
 import { detailOf } from "../../../page/server/summary.ts";
 import { failover, viewOf } from "../../page/story.ts";
 import type { Situation } from "../../scenarios/expand.ts";
 
+const ROOT = join(import.meta.dirname, "..", "..", "..");
 const NOW = Date.parse("2026-03-01T12:00:00Z");
 const healthy: Situation = {
   redis: { a: "master 1000", b: "replica a 990", c: "replica a 1000" },
@@ -140,6 +143,13 @@ describe("the step chart", () => {
     });
     for (const { left, width } of bars) expect(left + width).toBeLessThanOrEqual(100.001);
     expect(bars[1]?.width).toBeGreaterThan(0);
+  });
+
+  test("every step that the handlers take has its meaning", () => {
+    const acts = globSync("handlers/act/*.ts", { cwd: ROOT }).map((file) => readFileSync(join(ROOT, file), "utf8"));
+    const steps = new Set(acts.flatMap((text) => [...text.matchAll(/\.mark\("(\w+)"\)/g)].map(([, step = ""]) => step)));
+    expect(steps).toContain("voted");
+    expect([...steps].filter((step) => meaningOf(step) === step)).toEqual([]);
   });
 
   test("no step at all", () => {
