@@ -1,6 +1,6 @@
 /**
  * `npm run test:monitoring`: the alert rules under Prometheus' own tool. The rules are valid, each alert is raised by the series it is meant for and by no
- * whole group, and the metrics that the program really exposes pass Prometheus' lint. The last line is `N passed, N failed`.
+ * whole group, also over what the program itself exposes, which passes Prometheus' lint. The last line is `N passed, N failed`.
  */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { parse, stringify } from "yaml";
 import { buildPromtool } from "../cluster/build/promtool.ts";
 import { run } from "../cluster/process.ts";
 import { exposition } from "./exposition.ts";
+import { recordedTests } from "./recorded.ts";
 import { RULE_FILE, type Rule, ruleGroups } from "./rules.ts";
 
 const FOLDER = mkdtempSync(join(tmpdir(), "redis-ha-rules-"));
@@ -50,6 +51,12 @@ try {
   copyFileSync(TESTS, join(FOLDER, "rules.test.yaml"));
   await check(`${RULE_FILE} is valid`, ["check", "rules", "full.yaml"]);
   await check("each alert is raised when it should, and only then", ["test", "rules", "rules.test.yaml"]);
+  writeFileSync(join(FOLDER, "recorded.test.yaml"), stringify(await recordedTests("rules.yaml")));
+  await check("what the program exposes of groups in trouble raises their alerts, and no others", [
+    "test",
+    "rules",
+    "recorded.test.yaml",
+  ]);
   await check("names, units and HELP of the metrics", ["check", "metrics"], await exposition());
   const missing = untested();
   if (missing.length === 0) passed += 1;
