@@ -16,19 +16,21 @@ const ANSWER_MS = 500;
  * Returns false when it knows no other sentinel, or can't be reached.
  */
 export async function sayHello(context: ActContext, member: MemberFact, master: Address, epoch: number): Promise<boolean> {
-  const sentinel = member.sentinel;
+  const hello = helloTo(context, member, master, epoch);
   const link = sentinelLink(context, member);
+  if (hello === undefined || link === undefined) return false;
+  return await link.call(hello, ANSWER_MS).then(
+    () => true,
+    () => false,
+  );
+}
+
+function helloTo(context: ActContext, { sentinel }: MemberFact, master: Address, epoch: number): string[] | undefined {
   const peer =
     sentinel?.state === "up" ? sentinel.master?.sentinels.find(({ runId, ip }) => runId !== "" && ip !== "") : undefined;
-  if (link === undefined || peer === undefined) return false;
-  const name = context.links.masterName;
-  const message = [peer.ip, peer.port, peer.runId, epoch, name, master.ip, master.port, epoch].join(",");
-  try {
-    await link.call(["PUBLISH", HELLO, message], ANSWER_MS);
-    return true;
-  } catch {
-    return false;
-  }
+  if (peer === undefined) return undefined;
+  const message = [peer.ip, peer.port, peer.runId, epoch, context.links.masterName, master.ip, master.port, epoch];
+  return ["PUBLISH", HELLO, message.join(",")];
 }
 
 /** Teaches `member` that `peer` exists, as the peer itself would at its next hello (every 2 s). The configuration it carries is the receiver's own. */
@@ -46,16 +48,24 @@ export async function introduce(
 
 /** Whether a sentinel names `master` with at least this epoch, by its own answer now. */
 export async function agrees(context: ActContext, member: MemberFact, master: Address, epoch: number): Promise<boolean> {
+  return await agreesAfter(context, member, master, epoch, []);
+}
+
+/** The same, by an answer from after these commands; all go out in one write, since each way there and back is time in which nobody can write. */
+async function agreesAfter(
+  context: ActContext,
+  member: MemberFact,
+  master: Address,
+  epoch: number,
+  commands: readonly (readonly string[])[],
+): Promise<boolean> {
   const link = sentinelLink(context, member);
   if (link === undefined) return false;
-  try {
-    const fields = flatFields(await link.call(["SENTINEL", "MASTER", context.links.masterName], ANSWER_MS));
-    return (
-      fields.get("ip") === master.ip && fields.get("port") === String(master.port) && Number(fields.get("config-epoch")) >= epoch
-    );
-  } catch {
-    return false;
-  }
+  const answers = await link.all([...commands, ["SENTINEL", "MASTER", context.links.masterName]], ANSWER_MS);
+  const fields = flatFields(answers.at(-1));
+  return (
+    fields.get("ip") === master.ip && fields.get("port") === String(master.port) && Number(fields.get("config-epoch")) >= epoch
+  );
 }
 
 /**
@@ -74,8 +84,8 @@ export async function makeAgree(
   let agreed = 0;
   for (;;) {
     const asking = sentinels.map(async (member) => {
-      await sayHello(context, member, master, epoch);
-      return await agrees(context, member, master, epoch);
+      const hello = helloTo(context, member, master, epoch);
+      return await agreesAfter(context, member, master, epoch, hello === undefined ? [] : [hello]);
     });
     const ayes = (answers: readonly boolean[]): number => answers.filter(Boolean).length;
     const count = ayes(await gather(asking, (come) => ayes(come) >= needed));

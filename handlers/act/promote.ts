@@ -156,13 +156,12 @@ async function freshest(
 export async function makeMaster(context: ActContext, member: MemberFact): Promise<string | undefined> {
   const link = redisLink(context, member);
   if (link === undefined) return `${member.pod.name} is not connected`;
-  try {
-    await link.call(["REPLICAOF", "NO", "ONE"]);
-    const role = await link.call(["ROLE"]);
-    return Array.isArray(role) && String(role[0]) === "master" ? undefined : `${member.pod.name} did not become master`;
-  } catch (error) {
-    return `${member.pod.name}: ${messageOf(error)}`;
-  }
+  // In one write: each way there and back is time in which nobody can write.
+  const answers = await link.all([["REPLICAOF", "NO", "ONE"], ["ROLE"]]);
+  const error = answers.find((answer) => answer instanceof Error);
+  if (error !== undefined) return `${member.pod.name}: ${messageOf(error)}`;
+  const role = answers[1];
+  return Array.isArray(role) && String(role[0]) === "master" ? undefined : `${member.pod.name} did not become master`;
 }
 
 /** Points nodes to the new master; one that does not answer is left to `attach`. */
