@@ -31,6 +31,8 @@ interface Entry {
   readonly description: string;
   readonly options: readonly { readonly flag: string; readonly description: string }[];
   readonly takesGroup: boolean;
+  /** what the first word can be, where that is known */
+  readonly choices: readonly string[];
 }
 
 function entries(program: Command): Entry[] {
@@ -39,6 +41,7 @@ function entries(program: Command): Entry[] {
     description: command.description(),
     options: command.options.flatMap(({ long, description }) => (long == null ? [] : [{ flag: long, description }])),
     takesGroup: command.registeredArguments[0]?.name() === TAKES_GROUP,
+    choices: command.registeredArguments[0]?.argChoices ?? [],
   }));
 }
 
@@ -56,10 +59,10 @@ export function completionScript(shell: Shell, program: Command): string {
 const groupsOf = (name: string): string => `${name} status --json 2>/dev/null | sed -n 's/^    "cluster": "\\(.*\\)",$/\\1/p'`;
 
 function bash(name: string, all: readonly Entry[]): string {
-  const cases = all.map(({ name: command, options, takesGroup }) => {
+  const cases = all.map(({ name: command, options, takesGroup, choices }) => {
     const flags = options.map(({ flag }) => flag).join(" ");
-    const groups = takesGroup ? ` $(${groupsOf(name)})` : "";
-    return `    ${command}) if [[ $word == -* ]]; then words="${flags}"; else words="${groups.trim()}"; fi ;;`;
+    const first = takesGroup ? `$(${groupsOf(name)})` : choices.join(" ");
+    return `    ${command}) if [[ $word == -* ]]; then words="${flags}"; else words="${first}"; fi ;;`;
   });
   return [
     `_${name.replaceAll("-", "_")}() {`,
@@ -94,10 +97,13 @@ const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").repla
 
 function fish(name: string, all: readonly Entry[]): string {
   return all
-    .flatMap(({ name: command, description, options, takesGroup }) => [
+    .flatMap(({ name: command, description, options, takesGroup, choices }) => [
       `complete -c ${name} -n __fish_use_subcommand -f -a ${command} -d ${quoted(description)}`,
       ...(takesGroup
         ? [`complete -c ${name} -n '__fish_seen_subcommand_from ${command}' -f -a '(${groupsOf(name).replaceAll("'", "\\'")})'`]
+        : []),
+      ...(choices.length > 0
+        ? [`complete -c ${name} -n '__fish_seen_subcommand_from ${command}' -f -a '${choices.join(" ")}'`]
         : []),
       ...options.map(
         ({ flag, description: text }) =>

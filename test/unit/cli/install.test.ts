@@ -65,6 +65,7 @@ describe("completion", () => {
       return spawnSync("bash", ["-c", script], { encoding: "utf8" }).stdout.trim().split("\n");
     };
     expect(ask(["sw"])).toEqual(["switchover"]);
+    expect(ask(["completion", "z"])).toEqual(["zsh"]);
     expect(ask(["uninstall", "--y"])).toEqual(["--yes"]);
     expect(ask(["history", "--s"])).toEqual(expect.arrayContaining(["--steps", "--system-namespace"]));
   });
