@@ -2,7 +2,7 @@
 import { authoritiesOf } from "../../certs/inspect.ts";
 import { WEBHOOK_CONFIGURATION } from "../../model/names.ts";
 import { duration } from "../paper.ts";
-import type { Check, Finding } from "./findings.ts";
+import { type Check, type Finding, MISSING } from "./findings.ts";
 import { kubectlFor, workloadOf } from "./group-pods.ts";
 
 const INSTALL = "redis-ha install";
@@ -15,7 +15,8 @@ const SKEW_MS = 2000;
 const NODE_RENEW_MS = 10_000;
 
 export const installed: Check = ({ deployment, system, serverPods, readiness }) => {
-  if (deployment === undefined)
+  if (deployment === undefined) return [];
+  if (deployment === MISSING)
     return [
       broken(
         "install",
@@ -56,7 +57,8 @@ export const installed: Check = ({ deployment, system, serverPods, readiness }) 
 };
 
 export const versions: Check = ({ deployment, version, kubernetes, pods }) => {
-  const image = deployment?.spec?.template.spec?.containers[0]?.image ?? "";
+  const image =
+    deployment === undefined || deployment === MISSING ? "" : (deployment.spec?.template.spec?.containers[0]?.image ?? "");
   const running = /:([^:/@]+)(@|$)/.exec(image)?.[1];
   const found: Finding[] = [];
   if (running !== undefined && running !== version)
@@ -97,7 +99,8 @@ function statusVersion(pod: { metadata?: { annotations?: Record<string, string> 
 }
 
 export const certificates: Check = ({ webhook, here, system }) => {
-  if (webhook === undefined)
+  if (webhook === undefined) return [];
+  if (webhook === MISSING)
     return [
       broken(
         "webhook",

@@ -35,6 +35,9 @@ export interface BudgetSeen {
   readonly selector: Selector | undefined;
 }
 
+/** It was looked for, and is not there. */
+export const MISSING = "missing";
+
 /** Everything that doctor looked at. A part that could not be read is undefined, and `unread` says why. */
 export interface Facts {
   readonly version: string;
@@ -45,11 +48,11 @@ export interface Facts {
   readonly here: number;
   readonly there: number | undefined;
   readonly nodeLeases: readonly NodeLease[] | undefined;
-  readonly deployment: Deployment | undefined;
+  readonly deployment: Deployment | typeof MISSING | undefined;
   readonly serverPods: readonly Pod[];
   /** by pod: what its /readyz says; "ok" when it is */
   readonly readiness: Readonly<Record<string, string>>;
-  readonly webhook: MutatingWebhookConfiguration | undefined;
+  readonly webhook: MutatingWebhookConfiguration | typeof MISSING | undefined;
   readonly rights: readonly RightSeen[] | undefined;
   readonly systemLabels: Labels;
   readonly policies: readonly NetworkPolicy[] | undefined;

@@ -1,5 +1,5 @@
 /** Reads what doctor looks at, all at once. A part that this person may not read is left out and named. */
-import { isNotFound } from "../../kube/error.ts";
+import { isNotFound, isUnavailable } from "../../kube/error.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { Labels } from "../../kube/selector.ts";
 import type {
@@ -14,11 +14,12 @@ import type {
 } from "../../kube/types.ts";
 import { ANNOTATION, LABEL, SERVER_LABELS, WEBHOOK_CONFIGURATION } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
+import { Problem } from "../exit.ts";
 import { proxyPath, serverPods } from "../handlers.ts";
 import { readStatus } from "../status/read.ts";
 import type { Target } from "../target.ts";
 import { VERSION } from "../version.ts";
-import type { Facts, RightSeen } from "./findings.ts";
+import { type Facts, MISSING, type RightSeen } from "./findings.ts";
 import type { NetworkPolicy } from "./network.ts";
 import { readTlsSecrets } from "./tls.ts";
 
@@ -43,6 +44,13 @@ const RIGHTS: readonly (readonly [verb: string, group: string, resource: string,
 export async function gather(target: Target): Promise<Facts> {
   const { kube, system, namespace } = target;
   const unread: string[] = [];
+  // Where nobody answers nothing is missing: the cluster was not looked at.
+  const version = await kube.get<{ major: string; minor: string }>("/version").catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    if (isUnavailable(error)) throw new Problem(`could not look at the cluster: ${why}`);
+    unread.push(`the version of Kubernetes: ${why}`);
+    return undefined;
+  });
   const try_ = async <T>(what: string, work: Promise<T>): Promise<T | undefined> => {
     try {
       return await work;
@@ -51,6 +59,14 @@ export async function gather(target: Target): Promise<Facts> {
       return undefined;
     }
   };
+  const found = async <T>(what: string, work: Promise<T>): Promise<T | typeof MISSING | undefined> =>
+    await try_(
+      what,
+      work.catch((error: unknown) => {
+        if (isNotFound(error)) return MISSING;
+        throw error;
+      }),
+    );
   const items = async <T>(what: string, path: string, query = {}): Promise<T[] | undefined> =>
     (await try_(what, kube.list<T>(path, { query })))?.items;
 
@@ -65,7 +81,6 @@ export async function gather(target: Target): Promise<Facts> {
   const [
     deployment,
     webhook,
-    version,
     systemNamespace,
     policies,
     services,
@@ -78,9 +93,8 @@ export async function gather(target: Target): Promise<Facts> {
     readiness,
     tlsSecrets,
   ] = await Promise.all([
-    try_("the Deployment redis-ha", kube.get<Deployment>(PATH.deployments(system, "redis-ha"))),
-    try_("the webhook configuration", kube.get<MutatingWebhookConfiguration>(PATH.webhookConfigurations(WEBHOOK_CONFIGURATION))),
-    try_("the version of Kubernetes", kube.get<{ major: string; minor: string }>("/version")),
+    found("the Deployment redis-ha", kube.get<Deployment>(PATH.deployments(system, "redis-ha"))),
+    found("the webhook configuration", kube.get<MutatingWebhookConfiguration>(PATH.webhookConfigurations(WEBHOOK_CONFIGURATION))),
     try_("the system namespace", kube.get<{ metadata?: { labels?: Labels } }>(`/api/v1/namespaces/${system}`)),
     items<NetworkPolicy>("NetworkPolicies", collection("networking.k8s.io/v1", namespace, "networkpolicies")),
     items<Service>("Services", PATH.services(namespace), { labelSelector: LABEL.cluster }),

@@ -25,7 +25,7 @@ export const networks: Check = (facts) => {
       }
     }
     const found = (messages: ReadonlySet<string>, mend: string) =>
-      [...messages].map((message) => finding("broken", "network", `${name}: ${message}`, mend));
+      messages.size === 0 ? [] : [finding("broken", "network", `${name}: ${[...messages].join("; ")}`, mend)];
     return [...found(ingress, letIn(group, system)), ...found(egress, letOut(group, system))];
   });
 };

@@ -92,7 +92,7 @@ function settings({ name, redis }: GroupPods): Finding[] {
         "warning",
         "data",
         `${name} has no password: a foreign server at a reused address could follow it, and anybody in the network can write`,
-        `${annotate(newest.pod, ANNOTATION.auth, "generated")}   (clients need the new password)`,
+        'a running group cannot get one by a roll-out; how it gets one: docs/annotations.md, "The password"',
       ),
     );
   if (minReplicasToWrite === 0 && redis.length >= 3)

@@ -6,6 +6,7 @@ import { ANNOTATION, LABEL } from "../../model/names.ts";
 import { asObject, asString, at, field, type JsonObject, objects, stringMap } from "../json.ts";
 import { Patch } from "./patch.ts";
 import { type InjectContext, type InjectResult, injectPod, isAsked } from "./pod.ts";
+import { checkRunning, runningWarnings } from "./running.ts";
 
 export interface WorkloadContext extends InjectContext {
   /** the object before an UPDATE */
@@ -23,7 +24,7 @@ export function injectWorkload(value: unknown, context: WorkloadContext): Inject
   const own = mapsOf(at(workload, "metadata"));
   const old = asObject(context.oldObject);
   if (!isAsked(own.annotations, own.labels) && !isAsked(template.annotations, template.labels)) {
-    const errors = checkProtocol(old, templatePod(workload, {}, []));
+    const errors = checkRunning(old, templatePod(workload, {}, []));
     return errors.length === 0 ? skip("not-annotated") : { ...skip("not-annotated"), errors };
   }
   // Only its finalizers are still to be removed, and that must never be refused.
@@ -33,12 +34,12 @@ export function injectWorkload(value: unknown, context: WorkloadContext): Inject
   const copied = toCopy(workload, old, warnings);
   const removed = toRemove(workload, old);
   const pod = injectPod(templatePod(workload, copied, removed), context);
-  const protocol = checkProtocol(old, templatePod(workload, copied, removed));
-  const errors = [...checkSelector(workload), ...pod.errors, ...leftOver(workload, removed), ...protocol];
+  const running = checkRunning(old, templatePod(workload, copied, removed));
+  const errors = [...checkSelector(workload), ...pod.errors, ...leftOver(workload, removed), ...running];
   const known = old === undefined ? [] : errorsOf(old, context);
   // An object that was wrong before may be updated in other respects (scaled, labelled by a controller), as Kubernetes itself does it.
   const fresh = errors.filter((error) => !known.includes(error));
-  warnings.push(...pod.warnings, ...shapeWarnings(workload));
+  warnings.push(...pod.warnings, ...shapeWarnings(workload), ...runningWarnings(old, templatePod(workload, copied, removed)));
   if (fresh.length > 0) return { operations: [], warnings, errors, auditAnnotations: pod.auditAnnotations };
   if (errors.length > 0) warnings.push("redis-ha: this object has errors from before; its new pods will be refused");
 
@@ -95,20 +96,6 @@ function leftOver(workload: JsonObject, removed: readonly string[]): string[] {
   const left = Object.keys(wishesOf(workload));
   const words = left.map((key) => `${key}-`).join(" ");
   return left.length === 0 ? [] : [`to leave the group, remove in the same change: ${words}`];
-}
-
-/**
- * Pods with and without TLS cannot replicate from each other, nor can their sentinels meet: a roll-out from one to the other would stand still, or lose what
- * is in memory. Nothing is lost where nothing runs.
- */
-function checkProtocol(old: JsonObject | undefined, next: JsonObject): string[] {
-  if (old === undefined || at(old, "spec", "replicas") === 0) return [];
-  const [before, after] = [mapsOf(at(old, ...TEMPLATE)), mapsOf(at(next, "metadata"))];
-  if (!isAsked(before.annotations, before.labels)) return [];
-  if ((before.annotations[ANNOTATION.tls] === undefined) === (after.annotations[ANNOTATION.tls] === undefined)) return [];
-  return [
-    `${ANNOTATION.tls}: pods with and without TLS do not understand each other, so a running group cannot change by a roll-out; scale to 0 first if its data is on volumes or may go, else see docs/tls.md`,
-  ];
 }
 
 function removalWarning(key: string): string {

@@ -30,8 +30,8 @@ test.each([
 });
 
 test.each([
-  ["the template has one of its own", {}, { [ANNOTATION.auth]: "none" }],
-  ["the template has the workload's", { [ANNOTATION.auth]: "none" }, { [ANNOTATION.auth]: "none" }],
+  ["the template has one of its own", {}, { [ANNOTATION.minReplicasToWrite]: "0" }],
+  ["the template has the workload's", { [ANNOTATION.minReplicasToWrite]: "0" }, { [ANNOTATION.minReplicasToWrite]: "0" }],
   ["nobody has one", {}, {}],
 ])("the printed patch sets an annotation where %s", (_, own, template) => {
   const before: JsonObject = {
@@ -45,13 +45,13 @@ test.each([
       },
     },
   };
-  const patch = quoted(annotate(redis("a"), ANNOTATION.auth, "generated")) as JsonObject;
+  const patch = quoted(annotate(redis("a"), ANNOTATION.minReplicasToWrite, "1")) as JsonObject;
   const after = structuredClone(before) as { spec: { template: { metadata: { annotations: object } } } };
   Object.assign(after.spec.template.metadata.annotations, at(patch, "spec", "template", "metadata", "annotations"));
   const answer = injectWorkload(after, { ...contextAt(), oldObject: before });
   expect(answer.errors).toEqual([]);
   const annotations = at(apply(after as unknown as JsonObject, answer), "spec", "template", "metadata", "annotations");
-  expect(annotations).toMatchObject({ [ANNOTATION.auth]: "generated" });
+  expect(annotations).toMatchObject({ [ANNOTATION.minReplicasToWrite]: "1" });
 });
 
 test("a workload is named as kubectl takes it", () => {

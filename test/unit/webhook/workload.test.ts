@@ -196,6 +196,45 @@ describe("a running group cannot change between plain and TLS", () => {
   });
 });
 
+describe("a running group cannot change between a password and none", () => {
+  const open = { [ANNOTATION.auth]: "none" };
+  const own = (annotations: Record<string, string>, spec: JsonObject = {}) => workload({}, { annotations }, { spec });
+  const refused = [expect.stringContaining(`${ANNOTATION.auth}: pods with and without a password do not follow each other`)];
+  const ask = (next: JsonObject, before?: JsonObject) => injectWorkload(next, { ...contextAt(), oldObject: before });
+
+  test.each([
+    ["off", own({ ...cluster, ...open }), own(cluster)],
+    ["on", own(cluster), own({ ...cluster, ...open })],
+    ["on, with a Secret", own({ ...cluster, [ANNOTATION.auth]: "secret:s/k" }), own({ ...cluster, ...open })],
+    [
+      "off, by the workload's annotation",
+      workload({ annotations: { ...cluster, ...open } }, { annotations: cluster }),
+      own(cluster),
+    ],
+  ])("%s: refused", (_, next, before) => {
+    expect(ask(next, before)).toMatchObject({ errors: refused, operations: [] });
+  });
+
+  test.each([
+    ["where nothing runs", own({ ...cluster, ...open }), own(cluster, { replicas: 0 })],
+    ["a plain server that is adopted", own({ ...cluster, ...open }), workload({})],
+    ["the way back", workload({}), own({ ...cluster, ...open })],
+    ["a group of another name", own({ [ANNOTATION.cluster]: "other", ...open }), own(cluster)],
+    ["another setting", own({ ...cluster, ...open, [ANNOTATION.quorum]: "2" }), own({ ...cluster, ...open })],
+  ])("%s: allowed", (_, next, before) => {
+    expect(ask(next, before).errors).toEqual([]);
+  });
+
+  test("another Secret is taken with a warning, for it may hold the same password", () => {
+    const next = own({ ...cluster, [ANNOTATION.auth]: "secret:s/k" });
+    expect(ask(next, own(cluster))).toMatchObject({
+      errors: [],
+      warnings: [expect.stringContaining("both Secrets must hold the same password")],
+    });
+    expect(ask(next, next).warnings).toEqual([]);
+  });
+});
+
 describe("mistakes are answered at once", () => {
   test("those of the settings and of the pods it would make", () => {
     const { errors, operations } = inject(
