@@ -1,4 +1,4 @@
-/** What a group's loop tells people: each notice once, and Events only from the replica that leads. */
+/** What a group's loop tells people: each notice once, and Events only from the replica that leads, but for what each of them does. */
 import type { Notice } from "../../model/plan.ts";
 import { REASON, type Reason, WARNING } from "../../model/reasons.ts";
 import type { GroupOptions } from "./source.ts";
@@ -6,6 +6,9 @@ import type { GroupOptions } from "./source.ts";
 const BETWEEN = " ";
 const keyOf = (reason: Reason, subject: string | undefined): string =>
   subject === undefined ? reason : `${reason}${BETWEEN}${subject}`;
+
+/** Every replica moves the Service; what one has done before the other looked, that one never sees. */
+const OF_EACH: ReadonlySet<Reason> = new Set([REASON.MasterRouted, REASON.SelectorRepaired]);
 
 interface Told {
   readonly message: string;
@@ -50,7 +53,7 @@ export class GroupVoice {
   say(reason: Reason, message: string, fields?: Readonly<Record<string, unknown>>): void {
     const { reporter, group, source } = this.#options;
     // A replica of the handlers that does not lead keeps quiet: the leader says the same.
-    const involved = source.leading() || reason === REASON.MasterRouted ? source.involved() : [];
+    const involved = source.leading() || OF_EACH.has(reason) ? source.involved() : [];
     reporter.report({ reason, message, ...group, involved, ...(fields === undefined ? {} : { fields }) });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The leading replica of the handlers dies by kill -9, or stands still, in the middle of a failover or a handover: the other one finishes forward or goes back, by the
- * facts alone. REDIS_HA_CRASH=all tries every step (npm run test:crash); else a few.
+ * The leading replica of the handlers dies by kill -9, or stands still, before or in the middle of a failover or a handover: the other one finishes forward or goes
+ * back, by the facts alone. REDIS_HA_CRASH=all tries every step (npm run test:crash); else a few.
  */
 import { join } from "node:path";
 import { env } from "node:process";
@@ -9,20 +9,21 @@ import { afterEach, describe, expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { Deployment } from "../../kube/types.ts";
 import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
-import { verdict } from "./lib/fault.ts";
+import { underFault, verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { leader, leadingProcess, type Moment, type Standstill, stopAt } from "./lib/stop-at.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
-const ALL: Readonly<Record<Moment["kind"], readonly string[]>> = {
+const ALL = env.REDIS_HA_CRASH === "all";
+const EVERY: Readonly<Record<Moment["kind"], readonly string[]>> = {
   handover: ["paused", "equal", "voted", "promoted", "agreed", "demoted", "patched", "routed", "cut"],
   failover: ["detected", "voted", "promoted", "agreed", "patched"],
 };
-const FEW: typeof ALL = { handover: ["promoted", "patched"], failover: ["promoted"] };
-const STEPS = env.REDIS_HA_CRASH === "all" ? ALL : FEW;
-const STANDSTILLS = env.REDIS_HA_CRASH === "all" ? ["voted", "promoted", "agreed", "patched"] : ["promoted"];
+const FEW: typeof EVERY = { handover: ["promoted", "patched"], failover: ["promoted"] };
+const STEPS = ALL ? EVERY : FEW;
+const STANDSTILLS = ALL ? ["voted", "promoted", "agreed", "patched"] : ["promoted"];
 
 /** As asynchronous replication loses them; see failover.test.ts. */
 const KILL_LOST = 8;
@@ -31,6 +32,10 @@ const WHOLE_MS = 90_000;
 const TAKEN_OVER_MS = 20_000;
 /** The pause of a handover lasts 10 s by the server's own clock, and nothing of ours may be left of it long before that, ms. */
 const GAP_MS = 9000;
+/** As in handover.test.ts, ms. */
+const HANDOVER_GAP_MS = 3000;
+/** With the time that the Lease needs to change its holder on a busy machine, ms. */
+const WITHOUT_LEADER_GAP_MS = 9000;
 
 let standstill: Standstill | undefined;
 afterEach(() => standstill?.close());
@@ -50,6 +55,10 @@ async function twoHandlers(bed: Bed): Promise<void> {
   });
 }
 
+async function ask({ bed, namespace }: Group): Promise<void> {
+  await bed.kubectl(["-n", namespace, "annotate", "--overwrite", "service", "cache-master", "redis-ha.io/handover=any"]);
+}
+
 /** A handover or a failover begins, and the handler that leads stands still at that moment. */
 async function until(bed: Bed, group: Group, moment: Moment): Promise<string> {
   await twoHandlers(bed);
@@ -59,8 +68,7 @@ async function until(bed: Bed, group: Group, moment: Moment): Promise<string> {
   standstill = await stopAt(bed, pod, moment);
   const master = await group.master();
   if (moment.kind === "failover") await signal(bed, group.namespace, master.name, "redis", "SIGKILL");
-  else
-    await bed.kubectl(["-n", group.namespace, "annotate", "--overwrite", "service", "cache-master", "redis-ha.io/handover=any"]);
+  else await ask(group);
   await standstill.reached(15_000);
   return pod;
 }
@@ -96,6 +104,30 @@ describe.each(Object.entries(STEPS).flatMap(([kind, steps]) => steps.map((step) 
     });
   },
 );
+
+describe.each(ALL ? ["leads"] : [])("the replica of the handlers that %s is dead from the start", () => {
+  test("the other one fails over and hands over", async ({ bed, space }) => {
+    const group = await startGroup(space);
+    await twoHandlers(bed);
+    const dead = await leader(bed);
+    // Stopped, not killed: its Lease only runs out, and the kubelet starts it anew only after half a minute.
+    await signal(bed, SYSTEM, dead, "redis-ha", "SIGSTOP");
+    try {
+      const killed = await underFault(group, "kill -9, the leading handler dead", EXPECTED, async (pod) => {
+        await signal(bed, group.namespace, pod, "redis", "SIGKILL");
+      });
+      expect(killed.window.gapMs).toBeLessThan(WITHOUT_LEADER_GAP_MS);
+      expect(await leader(bed)).not.toBe(dead);
+      const asked = await underFault(group, "handover, one handler dead", EXPECTED, async () => await ask(group));
+      expect(asked.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
+      expect(await group.history(), "one change of master each").toHaveLength(2);
+      expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
+    } finally {
+      await bed.kubectl(["-n", SYSTEM, "delete", "pod", dead, "--grace-period=1", "--wait=false"]);
+      await twoHandlers(bed);
+    }
+  });
+});
 
 describe.each(STANDSTILLS.map((step) => ({ kind: "handover" as const, step })))(
   "the leader stands still in a $kind at: $step, and goes on when another one leads",

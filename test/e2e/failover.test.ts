@@ -1,13 +1,14 @@
 import { join } from "node:path";
 import { expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
-import { mergeTimelines } from "../../model/timeline.ts";
-import { EXAMPLES, signal } from "./lib/bed.ts";
+import type { Timeline } from "../../model/timeline.ts";
+import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
 import { timelines } from "./lib/handlers-view.ts";
 import { test } from "./lib/scenario.ts";
-import { waitUntil } from "./lib/wait.ts";
+import { countedByUs } from "./lib/us.ts";
+import { say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
 /** A busy machine may be slow; the benchmark measures, these tests only refuse what is out of all proportion. */
@@ -16,14 +17,28 @@ const HANDOVER_GAP_MS = 3000;
 /** Replication is asynchronous: what the master had acknowledged and not yet sent at the moment of its death is gone. */
 const KILL_LOST = 8;
 
-/** A story is kept when its last step is done, which is after the clients are served. */
-async function expectOneStory({ bed, namespace }: Group): Promise<void> {
-  const told = await waitUntil("the timeline", 15_000, async () => {
-    const found = mergeTimelines(await timelines(bed, namespace, "cache"));
-    if (found.length === 0) throw new Error("none is kept");
-    return found;
+/** One change of master has one account, with every step that the way to promote has; and each step is measured. */
+async function toldOnce(bed: Bed, group: Group, kind: Timeline["kind"], steps: readonly string[]): Promise<void> {
+  const told = await waitUntil("the account of the change", 15_000, async () => {
+    const all = await group.timelines();
+    if (all.length === 0) throw new Error("there is none yet");
+    return all;
   });
-  expect(told, JSON.stringify(told)).toHaveLength(1);
+  for (const one of told)
+    say(`${one.kind} ${one.from} → ${one.to}: ${one.steps.map(({ step, ms }) => `${step} ${ms}`).join(", ")}`);
+  expect(told.map((one) => one.kind)).toEqual([kind]);
+  expect(told[0]?.steps.map(({ step }) => step)).toEqual(expect.arrayContaining([...steps]));
+  await waitUntil("both replicas of the handlers to serve it", 5000, async () => {
+    const served = await timelines(bed, group.namespace, group.cluster);
+    expect(served.map((one) => one.steps)).toEqual([...told, ...told].map((one) => one.steps));
+  });
+  for (const step of steps) {
+    const counts = await countedByUs(bed, `redis_ha_failover_seconds_count{step="${step}",cause="${kind}"}`);
+    expect(
+      counts.some((count) => count > 0),
+      step,
+    ).toBe(true);
+  }
 }
 
 test("kill -9 of the master: writes go on through the Service, the old one returns as a replica", async ({ bed, space }) => {
@@ -37,7 +52,7 @@ test("kill -9 of the master: writes go on through the Service, the old one retur
   expect(killed.window.gapMs).toBeLessThan(KILL_GAP_MS);
   const redises = await group.redises();
   expect(redises.find(({ pod }) => pod === killed.before)?.role).toBe("slave");
-  await expectOneStory(group);
+  await toldOnce(bed, group, "failover", ["detected", "voted", "promoted", "agreed", "patched", "endpoint"]);
   expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
 });
 
@@ -62,8 +77,18 @@ test("a person asks for a handover by an annotation on the Service", async ({ be
     await bed.kubectl(["-n", space.namespace, "annotate", "service", "cache-master", "redis-ha.io/handover=any"]);
   });
   expect(asked.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
-  await expectOneStory(group);
   expect(await group.history(), "one handover, not one after the other").toHaveLength(1);
   expect((await group.service()).metadata?.annotations).not.toHaveProperty("redis-ha.io/handover");
+  await toldOnce(bed, group, "handover", [
+    "paused",
+    "equal",
+    "voted",
+    "promoted",
+    "agreed",
+    "demoted",
+    "patched",
+    "routed",
+    "cut",
+  ]);
   expect((await verdict(group)).missing).toBe(0);
 });

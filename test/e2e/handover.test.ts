@@ -1,6 +1,6 @@
 /**
- * Planned changes of master on the real cluster: one right after another, and by a drain; with REDIS_HA_HANDOVER=all (npm run test:handover) more of them, of a whole
- * StatefulSet, and by Sentinel's own commands.
+ * Planned changes of master on the real cluster: one right after another, and by a drain; with REDIS_HA_HANDOVER=all (npm run test:handover) more of them, of whole
+ * workloads, by Sentinel's own commands, and without handlers.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import { REASON } from "../../model/reasons.ts";
 import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
+import { withoutHandlers } from "./lib/handlers.ts";
 import { test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
@@ -44,13 +45,17 @@ async function another(group: Group, before: string): Promise<string> {
   });
 }
 
+async function whole(group: Group): Promise<void> {
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+}
+
 test("one second after another, by request and by a deletion, then a drain: one promotion each, nothing is lost", async ({
   bed,
   space,
 }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+  await whole(group);
   await space.client.startWriters(await group.throughService());
   await space.client.calm();
   const gaps: number[] = [];
@@ -67,12 +72,9 @@ test("one second after another, by request and by a deletion, then a drain: one 
     masters.push(await group.master());
     expect((await group.histories(await group.throughService())).before, "promoted once, from the one before").toBe(old.now);
   };
-  const whole = async (): Promise<void> => {
-    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
-  };
   for (let count = 0; count < ROUNDS; count += 1) await one(async () => await ask(group));
   for (let count = 1; count < ROUNDS; count += 1) await one(async (name) => await remove(bed, space.namespace, name));
-  await whole();
+  await whole(group);
   const node = (await group.master()).pod.spec?.nodeName ?? "";
   const options = ["--ignore-daemonsets", "--delete-emptydir-data", "--pod-selector=app=cache", "--timeout=60s"];
   try {
@@ -80,7 +82,7 @@ test("one second after another, by request and by a deletion, then a drain: one 
   } finally {
     await bed.kubectl(["uncordon", node]);
   }
-  await whole();
+  await whole(group);
   say(`hand-overs one second apart, and a drain: gaps ${gaps.join(", ")} ms`);
   expect(Math.max(...gaps)).toBeLessThan(HANDOVER_GAP_MS);
   expect(await group.history(), masters.map(({ name }) => name).join(" → ")).toHaveLength(gaps.length);
@@ -92,29 +94,43 @@ async function rollOut({ bed, namespace }: Group, workload: string): Promise<voi
   await bed.kubectl(["-n", namespace, "rollout", "status", workload, "--timeout=120s"], { timeoutMs: 130_000 });
 }
 
+/** Rolled out under traffic: one hand-over, and nothing is lost. */
+async function costsOne(group: Group, workload: string): Promise<void> {
+  const before = (await group.history()).length;
+  await group.client.startWriters(await group.throughService());
+  await group.client.calm();
+  await group.client.window(true);
+  await rollOut(group, workload);
+  await whole(group);
+  const { gapMs } = await group.client.window();
+  const history = await group.history();
+  say(`${workload}: ${history.length - before} hand-overs, gap ${gapMs} ms`);
+  expect(history.map(({ pod }) => pod)).toHaveLength(before + 1);
+  expect(gapMs).toBeLessThan(HANDOVER_GAP_MS);
+  expect((await verdict(group)).missing).toBe(0);
+}
+
+describe.each(ALL ? ["cache"] : [])("the Deployment %s", (name) => {
+  test("a roll-out costs one hand-over", async ({ space }) => {
+    const group = space.group(name);
+    await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
+    await whole(group);
+    await costsOne(group, `deployment/${name}`);
+  });
+});
+
 describe.each(ALL ? ["store"] : [])("the StatefulSet %s", (name) => {
   test("a roll-out costs one hand-over, unless its last pod is master", async ({ space }) => {
     const group = space.group(name);
     await space.apply({ file: join(EXAMPLES, "statefulset.yaml") });
-    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+    await whole(group);
     // The last one is replaced first, so its successor would be one that goes later.
     if ((await group.master()).name === `${name}-2`) {
       await ask(group, `${name}-0`);
       await another(group, `${name}-2`);
-      await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+      await whole(group);
     }
-    const before = (await group.history()).length;
-    await group.client.startWriters(await group.throughService());
-    await group.client.calm();
-    await group.client.window(true);
-    await rollOut(group, `statefulset/${name}`);
-    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
-    const { gapMs } = await group.client.window();
-    const history = await group.history();
-    say(`statefulset/${name}: ${history.length - before} hand-overs, gap ${gapMs} ms`);
-    expect(history.map(({ pod }) => pod)).toHaveLength(before + 1);
-    expect(gapMs).toBeLessThan(HANDOVER_GAP_MS);
-    expect((await verdict(group)).missing).toBe(0);
+    await costsOne(group, `statefulset/${name}`);
   });
 });
 
@@ -125,7 +141,7 @@ describe.each(ALL ? ["sentinel"] : [])("promotion: %s", (promotion) => {
     const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
     expect(yaml).toContain(key);
     await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.promotion}: ${promotion}`) });
-    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+    await whole(group);
     await space.client.startWriters(await group.throughService());
     const asked = await underFault(group, "hand-over by Sentinel", EXPECTED, async () => await ask(group));
     expect(asked.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
@@ -140,5 +156,31 @@ describe.each(ALL ? ["sentinel"] : [])("promotion: %s", (promotion) => {
     expect(killed.window.gapMs).toBeLessThan(KILL_GAP_MS);
     expect(await group.history()).toHaveLength(2);
     expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
+  });
+});
+
+describe.each(ALL ? ["deleted"] : [])("without handlers the master's pod is %s", (how) => {
+  test("its preStop hook has Sentinel hand over, and nothing is lost", async ({ bed, space }) => {
+    const group = space.group();
+    await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
+    await whole(group);
+    const before = await group.master();
+    await withoutHandlers(bed, async () => {
+      await space.client.startWriters(await group.throughService());
+      await space.client.calm();
+      await remove(bed, space.namespace, before.name);
+      const after = await waitUntil("another master without handlers", 30_000, async () => {
+        const masters = (await group.redises()).filter(({ role }) => role === "master");
+        const [one] = masters;
+        if (masters.length !== 1 || one === undefined || one.pod === before.name)
+          throw new Error(`masters: ${masters.map(({ pod }) => pod).join(", ")}`);
+        return one.pod;
+      });
+      say(`${how} without handlers: ${before.name} → ${after}`);
+    });
+    // Without the webhook the new pod could not be made, and its ReplicaSet waits longer after each try: any change of it is a reason to try at once.
+    await bed.kubectl(["-n", space.namespace, "annotate", "replicasets", "--all", "redis-ha-test/again=now"]);
+    await whole(group);
+    expect((await verdict(group)).missing).toBe(0);
   });
 });

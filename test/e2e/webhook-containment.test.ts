@@ -6,9 +6,9 @@ import { LABEL } from "../../model/names.ts";
 import { nodeNames, poweroff, poweron } from "../cluster/cluster.ts";
 import { plainPod } from "./lib/admission-load.ts";
 import { withNamespace } from "./lib/admission-space.ts";
-import { type Bed, SYSTEM } from "./lib/bed.ts";
+import type { Bed } from "./lib/bed.ts";
 import { test } from "./lib/scenario.ts";
-import { scaleUs } from "./lib/us.ts";
+import { countedByUs, scaleUs } from "./lib/us.ts";
 import { messageOf, waitUntil } from "./lib/wait.ts";
 
 const ASKS = { "redis-ha.io/cluster": "cache" };
@@ -125,14 +125,7 @@ async function withMissedPod(bed: Bed): Promise<CoreEvent> {
         throw new Error(`told of: ${told.map((one) => one.involvedObject.kind).join()}`);
       return ofWorkload;
     });
-    const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM));
-    const counts = await Promise.all(
-      items.map(async ({ metadata }) => {
-        const raw = `/api/v1/namespaces/${SYSTEM}/pods/${metadata?.name}:8080/proxy/metrics`;
-        const { stdout } = await bed.kubectl(["get", "--raw", raw]);
-        return Number(/^redis_ha_uninjected_pods (\d+)/m.exec(stdout)?.[1]);
-      }),
-    );
+    const counts = await countedByUs(bed, "redis_ha_uninjected_pods");
     expect(Math.max(...counts)).toBeGreaterThanOrEqual(1);
   };
   await withNamespace(bed, work, { [LABEL.injection]: "disabled" });

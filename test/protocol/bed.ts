@@ -6,6 +6,7 @@ import { join } from "node:path";
 import type { ActContext } from "../../handlers/act/context.ts";
 import { GroupLinks } from "../../handlers/observe/group-links.ts";
 import type { Link } from "../../handlers/observe/link.ts";
+import { SentinelNews } from "../../handlers/observe/sentinel-news.ts";
 import type { MemberFact, Monitored, PodFact, SentinelUp } from "../../model/facts.ts";
 import { REDIS_PORT, SENTINEL_PORT } from "../../model/names.ts";
 import { parseSettings } from "../../model/settings.ts";
@@ -38,6 +39,8 @@ export class ProtocolBed {
   readonly #processes: Running[] = [];
   readonly #sentinels: Running[] = [];
   readonly #links: GroupLinks;
+  /** what the sentinels' messages told */
+  readonly news = new SentinelNews(NAME);
 
   private constructor(folder: string, binary: ServerBinary, access: Access) {
     this.#folder = folder;
@@ -45,7 +48,7 @@ export class ProtocolBed {
     this.#access = access;
     // Apart from those of test/boot, which may run at the same time.
     this.#network = `127.${10 + (process.pid % 240)}.${200 + ++beds}`;
-    this.#links = new GroupLinks({ masterName: NAME, wake: () => undefined, onEvent: () => undefined });
+    this.#links = new GroupLinks({ masterName: NAME, wake: () => undefined, onEvent: (event) => this.news.heard(event) });
   }
 
   /** Three servers, the first is master, and three sentinels that know each other and both replicas. */
@@ -80,7 +83,7 @@ export class ProtocolBed {
 
   /** What the acts get; only what the protocol needs. */
   get context(): ActContext {
-    return { links: this.#links } as unknown as ActContext;
+    return { links: this.#links, leading: () => true, say: () => undefined } as unknown as ActContext;
   }
 
   sentinelLink(member: MemberFact): Link {

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { agrees, makeAgree, sayHello } from "../../handlers/act/hello.ts";
 import { rivalElected } from "../../handlers/act/rival.ts";
+import { sentinelFailover } from "../../handlers/act/sentinels.ts";
 import { winVotes } from "../../handlers/act/votes.ts";
 import type { Address, MemberFact } from "../../model/facts.ts";
 import { REDIS_PORT } from "../../model/names.ts";
@@ -189,6 +190,62 @@ describe.concurrent.each(VERSIONS.flatMap((version) => ACCESS.map((access) => ({
         },
         15_000,
       );
+    });
+
+    test.sequential("FH: votes for one sentinel, its failover, and its candidate told on in its epoch: the others agree though it dies before it tells them", async () => {
+      // As the handlers set it: NOGOODSLAVE until it has heard of both replicas since the last change.
+      for (const member of await bed.read())
+        await bed.sentinelLink(member).call(["SENTINEL", "DEBUG", "info-period", "1000"], 2000);
+      const { sentinel, voters } = await until("its failover", async () => {
+        const members = await bed.read();
+        const [one, other, asked] = members;
+        if (one === undefined || other === undefined || asked === undefined) throw new Error("no member");
+        const epoch = Math.max(bed.news.epochHeard, ...epochs(members)) + 1;
+        const action = { kind: "sentinel-failover", sentinel: asked, voters: [one, other], epoch, message: "asked" } as const;
+        return (await sentinelFailover(bed.context, action)).outcome === "done" ? action : undefined;
+      });
+      const members = [...voters, sentinel];
+      const candidate = await until("its candidate to be master", async () => {
+        const ip = bed.news.hint(Date.now())?.address.ip;
+        const named = members.find(({ pod }) => pod.ip === ip);
+        // Its promotion closes all connections to it, ours as well.
+        const role =
+          named === undefined
+            ? undefined
+            : await bed
+                .redisLink(named)
+                .call(["ROLE"])
+                .catch(() => undefined);
+        return Array.isArray(role) && role[0] === "master" ? named : undefined;
+      });
+      bed.signalSentinel(sentinel, "SIGSTOP");
+      const master = addressOf(candidate);
+      expect(masters(members), "another one than before").not.toContain(master.ip);
+      const epoch = bed.news.epochHeard;
+      expect(await makeAgree(bed.context, voters, master, epoch, voters.length, 3000)).toBe(voters.length);
+      bed.signalSentinel(sentinel, "SIGCONT");
+      for (const member of members.filter((one) => one !== candidate)) {
+        const command = ["REPLICAOF", master.ip, String(master.port)];
+        await until(
+          "it to follow",
+          async () =>
+            await bed
+              .redisLink(member)
+              .call(command)
+              .then(
+                () => true,
+                () => false,
+              ),
+        );
+      }
+      // It finds its own promotion done and says the same; nobody moves on.
+      const after = await until("all to agree, and nothing under way", async () => {
+        const now = await bed.read();
+        const up = now.every((member) => member.sentinel?.state === "up" && member.sentinel.master !== undefined);
+        return up && new Set(masters(now)).size === 1 && !(await rivalElected(bed.context, now)) ? now : undefined;
+      });
+      expect(masters(after)).toEqual(members.map(() => master.ip));
+      expect(epochs(after)).toEqual(members.map(() => epoch));
     });
 
     test.sequential("TILT: seen in the facts, so its word on the master does not count; votes and hellos work on as before", async () => {

@@ -11,6 +11,7 @@ import {
   SENTINEL_PORT,
   secretName,
 } from "../../../model/names.ts";
+import { type Timeline, unpackTimelines } from "../../../model/timeline.ts";
 import type { Bed } from "./bed.ts";
 import { type Answer, ClientFailed, type ClientPod, type Target } from "./client-pod.ts";
 
@@ -89,6 +90,11 @@ export class Group {
   /** How many masters there were before, by the record on the Service. */
   async history(): Promise<{ pod: string; reason: string; epoch: number }[]> {
     return JSON.parse((await this.service()).metadata?.annotations?.[MARK.history] ?? "[]") as never;
+  }
+
+  /** The accounts of the last changes of master that are kept on the Service, the newest first. */
+  async timelines(): Promise<Timeline[]> {
+    return unpackTimelines((await this.service()).metadata?.annotations?.[MARK.timelines]);
   }
 
   /** Why the present master is master, by the record on the Service. */

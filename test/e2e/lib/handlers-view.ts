@@ -4,28 +4,34 @@ import type { Timeline } from "../../../handlers/act/timeline.ts";
 import type { GroupView } from "../../../handlers/group.ts";
 import { PATH } from "../../../kube/paths.ts";
 import type { Pod } from "../../../kube/types.ts";
+import type { GroupId } from "../../../model/facts.ts";
 import { type Bed, SYSTEM } from "./bed.ts";
 
 const ADMIN_PORT = 8080;
 
-/** Each replica of the handlers with its view of all groups. */
-export async function groupViews(bed: Bed): Promise<{ pod: string; groups: GroupView[] }[]> {
+/** What each replica of the handlers answers to this path of its admin port. */
+async function ofEach<T>(bed: Bed, path: string): Promise<{ pod: string; answer: T }[]> {
   const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM), { query: { labelSelector: "app.kubernetes.io/name=redis-ha" } });
   const running = items.filter((pod) => pod.status?.phase === "Running" && pod.metadata?.deletionTimestamp === undefined);
   return await Promise.all(
-    running.map(async (pod) => {
-      const name = pod.metadata?.name ?? "";
-      const path = `/api/v1/namespaces/${SYSTEM}/pods/${name}:${ADMIN_PORT}/proxy/groups`;
-      return { pod: name, groups: await bed.kube.get<GroupView[]>(path) };
+    running.map(async ({ metadata }) => {
+      const pod = metadata?.name ?? "";
+      return { pod, answer: await bed.kube.get<T>(`/api/v1/namespaces/${SYSTEM}/pods/${pod}:${ADMIN_PORT}/proxy${path}`) };
     }),
   );
 }
 
-/** All timelines of a group that any replica of the handlers kept, the newest first. */
+/** Each replica of the handlers with its view of all groups. */
+export async function groupViews(bed: Bed): Promise<{ pod: string; groups: GroupView[] }[]> {
+  const views = await ofEach<GroupView[]>(bed, "/groups");
+  return views.map(({ pod, answer }) => ({ pod, groups: answer }));
+}
+
+/** The timelines of a group as each replica of the handlers serves them, the newest first. */
 export async function timelines(bed: Bed, namespace: string, cluster: string): Promise<Timeline[]> {
-  const views = await groupViews(bed);
-  return views
-    .flatMap(({ groups }) => groups.filter(({ group }) => group.namespace === namespace && group.cluster === cluster))
-    .flatMap((view) => view.timelines)
+  const served = await ofEach<(GroupId & { timelines: Timeline[] })[]>(bed, "/timelines");
+  return served
+    .flatMap(({ answer }) => answer.filter((one) => one.namespace === namespace && one.cluster === cluster))
+    .flatMap((one) => one.timelines)
     .sort((one, other) => (one.startedAt < other.startedAt ? 1 : -1));
 }

@@ -1,4 +1,4 @@
-/** The installation under test itself: how many replicas of it run. */
+/** The installation under test itself: how many replicas of it run, and what they count. */
 import { PATH } from "../../../kube/paths.ts";
 import type { Pod } from "../../../kube/types.ts";
 import { type Bed, SYSTEM } from "./bed.ts";
@@ -13,4 +13,17 @@ export async function scaleUs(bed: Bed, replicas: number): Promise<void> {
     const ready = items.filter(isReady);
     if (items.length !== replicas || ready.length !== replicas) throw new Error(`${ready.length} ready of ${items.length}`);
   });
+}
+
+/** What each replica of ours says of a series, like `name{label="value"}`: NaN where it does not know it. */
+export async function countedByUs(bed: Bed, series: string): Promise<number[]> {
+  const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM));
+  return await Promise.all(
+    items.map(async ({ metadata }) => {
+      const path = `/api/v1/namespaces/${SYSTEM}/pods/${metadata?.name}:8080/proxy/metrics`;
+      const { stdout } = await bed.kubectl(["get", "--raw", path]);
+      const line = stdout.split("\n").find((one) => one.startsWith(`${series} `));
+      return Number(line?.slice(series.length));
+    }),
+  );
 }

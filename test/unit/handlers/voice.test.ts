@@ -69,3 +69,10 @@ test("conditions of several subjects do not drive each other out, and end one by
   wrong("b");
   expect(said.map(({ message }) => message)).toEqual(["Secret a is wrong", "Secret b is wrong", "Secret a is wrong"]);
 });
+
+test("a replica that does not lead writes an Event only of what it has done itself", () => {
+  const { own, said, events } = voice();
+  for (const reason of [REASON.MasterDead, REASON.FailedOver, REASON.MasterRouted, REASON.SelectorRepaired]) own.say(reason, "x");
+  expect(events()).toEqual([REASON.MasterRouted, REASON.SelectorRepaired]);
+  expect(said, "all are counted and in the log").toHaveLength(4);
+});
