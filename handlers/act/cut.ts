@@ -11,11 +11,6 @@ import { persist } from "./persist.ts";
 
 /** EndpointSlice seen here → every node's proxy has its rules in force; measured 12–25 ms with iptables (bench/failover). */
 const PROXY_LAG_MS = 30;
-/**
- * Where the former master's writes are paused, the clients are cut when the quickest proxies have followed, ms: whoever comes back to the old node writes nothing, waits at
- * its pause and is cut again 15 ms later, while the others write that much sooner.
- */
-export const PAUSED_LAG_MS = 15;
 /** An act waits so long for routing, ms; then the group's loop goes on, and the cut follows when the Service has moved. */
 const ROUTED_MS = 3000;
 /** A cut waits so long for a Service that does not move, ms: whoever makes the EndpointSlices may be away for minutes. */
@@ -24,7 +19,7 @@ const LATE_MS = 300_000;
 const ASK_MS = 1000;
 const ASK_TIMEOUT_MS = 1500;
 /** A slow proxy lets a few new connections through to the old node: cut again after these pauses, ms. */
-const AGAIN_MS = [15, 45, 90, 250];
+const AGAIN_MS = [60, 90, 250];
 /**
  * And again when every proxy has taken up the change, after these pauses, ms: one that had just begun to sync does so a second later (ADR 0016), a slow one later
  * still, and what connected in between would stay for ever.
@@ -40,8 +35,6 @@ const RETURNED_MS = [900, 1000, 2000, 4000, 8000, 16_000, 32_000];
 interface Patience {
   readonly withinMs?: number;
   readonly askMs?: number;
-  /** between the EndpointSlice and the proxies */
-  readonly lagMs?: number;
 }
 
 /**
@@ -56,7 +49,7 @@ export async function untilRouted(context: ActContext, to: string, from: string,
 async function untilLeading(
   context: ActContext,
   leads: (addresses: ReadonlySet<string>) => boolean,
-  { withinMs = ROUTED_MS, askMs = ASK_MS, lagMs = PROXY_LAG_MS }: Patience,
+  { withinMs = ROUTED_MS, askMs = ASK_MS }: Patience,
 ): Promise<boolean> {
   const deadline = performance.now() + withinMs;
   for (;;) {
@@ -65,7 +58,7 @@ async function untilLeading(
     const told = await context.endpoints.until(leads, Math.min(askMs, left));
     if (told || leads(await askedAddresses(context))) break;
   }
-  await sleep(lagMs);
+  await sleep(PROXY_LAG_MS);
   return true;
 }
 

@@ -19,7 +19,7 @@ import {
   redisLink,
   refused,
 } from "./context.ts";
-import { letGo, PAUSED_LAG_MS, untilRouted } from "./cut.ts";
+import { letGo, untilRouted } from "./cut.ts";
 import { bySentinel } from "./handover-by-sentinel.ts";
 import { byVotes } from "./handover-by-votes.ts";
 import { agrees } from "./hello.ts";
@@ -86,7 +86,7 @@ async function forward({ context, action, old, watch }: Handing, handed: Handed 
   // The pause, not the demotion, keeps writes from the old one: nothing waits for its answer (law 4).
   const demoting = pointTo(context, [action.from], master).then(() => watch.mark("demoted"));
   // From now on and not from the end of our own patch: the other replica's may be first, and ours only learns of that by a conflict.
-  const routing = untilRouted(context, master.ip, from.ip, { lagMs: PAUSED_LAG_MS });
+  const routing = untilRouted(context, master.ip, from.ip);
   const routed = await writeRoute(context, successor.pod, epoch, REASON.HandedOver, await historyOf(context, successor));
   watch.mark("patched");
   // Never cut before routed (law 4): while the Service could not be moved, `route` goes on trying, and cuts when it has.
