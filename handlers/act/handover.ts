@@ -83,15 +83,12 @@ async function forward({ context, action, old, watch }: Handing, handed: Handed 
   const from = addressOf(action.from);
   // Whoever leads now may have gone back. What a majority of the sentinels says at this moment holds whoever leads, also while nobody can.
   if (!context.leading() && !(await stillNamed(context, action, master, epoch))) return refused(NOT_LEADING);
-  // The pause, not the demotion, keeps writes from the old one: nothing waits for its answer (law 4).
-  const demoting = pointTo(context, [action.from], master).then(() => watch.mark("demoted"));
-  // From now on and not from the end of our own patch: the other replica's may be first, and ours only learns of that by a conflict.
-  const routing = untilRouted(context, master.ip, from.ip);
-  const routed = await writeRoute(context, successor.pod, epoch, REASON.HandedOver, await historyOf(context, successor));
+  const [history] = await Promise.all([historyOf(context, successor), pointTo(context, [action.from], master)]);
+  watch.mark("demoted");
+  const routed = await writeRoute(context, successor.pod, epoch, REASON.HandedOver, history);
   watch.mark("patched");
   // Never cut before routed (law 4): while the Service could not be moved, `route` goes on trying, and cuts when it has.
-  const moved = routed.outcome === "done" && (await routing);
-  await demoting;
+  const moved = routed.outcome === "done" && (await untilRouted(context, master.ip, from.ip));
   if (moved) watch.mark("routed");
   const cut =
     routed.outcome === "done"
