@@ -132,7 +132,8 @@ const GROUP: readonly SoakFault[] = [
   },
   {
     what: "a master stopped for 1 to 9 s",
-    cost: "none",
+    // Long enough, it is a death to all others.
+    cost: "death",
     deadly: false,
     scope: "group",
     weight: 2,

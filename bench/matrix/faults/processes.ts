@@ -1,6 +1,7 @@
 /** Faults of the master's process and of the sentinels' processes. */
 import { PATH } from "../../../kube/paths.ts";
 import type { Pod } from "../../../kube/types.ts";
+import { DOWN_AFTER_DEFAULT_MS } from "../../../model/annotation-table.ts";
 import { masterServiceName, REQUEST } from "../../../model/names.ts";
 import { limitMemory } from "../../../test/cluster/cluster.ts";
 import { leader, stopAt } from "../../../test/e2e/lib/stop-at.ts";
@@ -27,10 +28,11 @@ async function untilKilledForMemory({ ours, pod, note }: Scene): Promise<void> {
   });
 }
 
+/** Long enough, another one is promoted, and what stood between the replies and the replicas' stream is gone as with a death. */
 function stopped(time: number): MatrixFault {
   return {
     what: `SIGSTOP of the master for ${time} s`,
-    allowed: "none",
+    allowed: time * 1000 > DOWN_AFTER_DEFAULT_MS ? "death" : "none",
     act: async (scene) => {
       await signalRedis(scene, scene.pod, "SIGSTOP");
       await seconds(time);
