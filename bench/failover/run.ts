@@ -106,10 +106,11 @@ async function startTraffic(stack: Stack, writers: number): Promise<void> {
  * known; perhaps it took the port of an attempt that the kernel's table of connections still leads to the old node.
  */
 async function flush(stack: Stack): Promise<void> {
-  const where = stack.seats.map((seat) => seat.where).find((one) => "host" in one);
-  const client = stack.seats.find((seat) => seat.where === where)?.client;
-  if (client !== undefined && where !== undefined && "host" in where)
+  for (const { client, where } of stack.seats) {
+    if (!("host" in where)) continue;
     await waitUntil("an empty database", FLUSH_MS, async () => void (await client.command(where, "FLUSHALL", "ASYNC")));
+    return;
+  }
 }
 
 async function untilServedByAnother(stack: Stack, before: MasterSeen): Promise<void> {

@@ -21,9 +21,9 @@ const { values } = parseArgs({
 const STEADY_MS = Number(values.seconds) * 1000;
 const FLOOD_MS = STEADY_MS / 2;
 const ROUNDS = Number(values.rounds);
-const compared = reviews().filter(({ name }) => values.only === undefined || values.only === name);
-const sizes = reviews().map(({ name }) => name);
-if (compared.length === 0) throw new Error(`--only ${values.only}: there are ${sizes.join(", ")}`);
+const all = reviews();
+const compared = all.filter(({ name }) => values.only === undefined || values.only === name);
+if (compared.length === 0) throw new Error(`--only ${values.only}: there are ${all.map(({ name }) => name).join(", ")}`);
 const FLOOD_CONNECTIONS = 8;
 const STEADY_CONNECTIONS = 16;
 const RATE = 500;
@@ -81,7 +81,6 @@ async function coldStarts(): Promise<Report["startsMs"]> {
 
 /** Each in a fresh process: after the start, under the steady rate of usual reviews, then under a flood of them, then of the largest. */
 async function memoryUnderLoad(): Promise<Memory[]> {
-  const all = reviews();
   const usual = all.find(({ name }) => name === TYPICAL);
   const largest = all.at(-1);
   const found: Memory[] = [];

@@ -3,13 +3,16 @@
  * A hello is only applied when its epoch is higher than the sentinel's own, so it can never undo a newer election.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Address, MemberFact, Monitored } from "../../model/facts.ts";
+import type { Address, MemberFact, Monitored, PeerSeen } from "../../model/facts.ts";
 import { flatFields } from "../observe/replies.ts";
 import { type ActContext, sentinelLink } from "./context.ts";
 import { gather } from "./gather.ts";
 
 const HELLO = "__sentinel__:hello";
 const ANSWER_MS = 500;
+
+/** A sentinel as others list it. */
+type Peer = Pick<PeerSeen, "ip" | "port" | "runId">;
 
 /**
  * Sends one hello to one sentinel. The apparent sender is another sentinel exactly as the receiver lists it: a wrong tuple would make a ghost.
@@ -29,6 +32,11 @@ function helloTo(context: ActContext, { sentinel }: MemberFact, master: Address,
   const peer =
     sentinel?.state === "up" ? sentinel.master?.sentinels.find(({ runId, ip }) => runId !== "" && ip !== "") : undefined;
   if (peer === undefined) return undefined;
+  return helloFrom(context, peer, master, epoch);
+}
+
+/** The command with which `peer` would say that `master` is master by `epoch`. */
+function helloFrom(context: ActContext, peer: Peer, master: Address, epoch: number): string[] {
   const message = [peer.ip, peer.port, peer.runId, epoch, context.links.masterName, master.ip, master.port, epoch];
   return ["PUBLISH", HELLO, message.join(",")];
 }
@@ -37,13 +45,10 @@ function helloTo(context: ActContext, { sentinel }: MemberFact, master: Address,
 export async function introduce(
   context: ActContext,
   member: MemberFact,
-  peer: { ip: string; port: number; runId: string },
-  monitored: Pick<Monitored, "address" | "configEpoch">,
+  peer: Peer,
+  { address, configEpoch }: Pick<Monitored, "address" | "configEpoch">,
 ): Promise<void> {
-  const { address, configEpoch } = monitored;
-  const name = context.links.masterName;
-  const message = [peer.ip, peer.port, peer.runId, configEpoch, name, address.ip, address.port, configEpoch].join(",");
-  await sentinelLink(context, member)?.call(["PUBLISH", HELLO, message], ANSWER_MS);
+  await sentinelLink(context, member)?.call(helloFrom(context, peer, address, configEpoch), ANSWER_MS);
 }
 
 /** Whether a sentinel names `master` with at least this epoch, by its own answer now. */

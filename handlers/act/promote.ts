@@ -3,7 +3,7 @@
  * REPLICAOF NO ONE, the others follow it, hello to every sentinel, majority asked back, then the Service is routed.
  * Whoever dies between two steps: an unvoted group is untouched, votes expire by themselves, a promoted node that nobody names is finished by `failover`.
  */
-import type { Address, MemberFact, RedisUp } from "../../model/facts.ts";
+import type { Address, MemberFact } from "../../model/facts.ts";
 import type { PromoteAction } from "../../model/plan.ts";
 import { ANSWER_MS } from "../observe/link.ts";
 import { redisFact } from "../observe/replies.ts";
@@ -58,16 +58,16 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
   // Votes are a fence of their own, but only against those who ask for none: a leader after us has won newer ones.
   if (!context.leading()) return refused(NOT_LEADING);
   if (chosen === undefined) return failed("no candidate answers any more");
-  const master = addressOf(chosen.member);
-  const problem = await makeMaster(context, chosen.member);
+  const master = addressOf(chosen);
+  const problem = await makeMaster(context, chosen);
   if (problem !== undefined) return failed(problem);
   watch.mark("promoted");
   // The next leader finds it and goes on from here; by now the others may follow somebody else.
   if (!context.leading()) return refused(NOT_LEADING);
 
-  const others = [...action.others, ...action.candidates].filter((member) => member.pod.uid !== chosen.member.pod.uid);
+  const others = [...action.others, ...action.candidates].filter((member) => member.pod.uid !== chosen.pod.uid);
   const following = pointTo(context, others, master);
-  const history = historyOf(context, chosen.member);
+  const history = historyOf(context, chosen);
   if (action.cause === "bootstrap") {
     await following;
     context.say(action.reason, action.message);
@@ -82,7 +82,7 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
   if (action.votes > 0 && told < needed)
     return failed(`only ${told} of ${monitoring.length} sentinels took the new master ${master.ip}`);
   if (action.votes === 0 && !byMonitor(context, action)) await teach(context, action, master, epoch);
-  return finish(context, action, { member: chosen.member, history: await history, master, epoch, watch, following, others });
+  return finish(context, action, { member: chosen, history: await history, master, epoch, watch, following, others });
 }
 
 /** Public commands only, by annotation, or because the hello was not taken. */
@@ -128,10 +128,7 @@ async function settle(context: ActContext, action: PromoteAction, { member, mast
 }
 
 /** Re-reads the candidates' real offsets (ROLE says -1 while a link is down, INFO does not) and takes the highest; among equals the order given. */
-async function freshest(
-  context: ActContext,
-  candidates: readonly MemberFact[],
-): Promise<{ member: MemberFact; redis: RedisUp } | undefined> {
+async function freshest(context: ActContext, candidates: readonly MemberFact[]): Promise<MemberFact | undefined> {
   const read = await Promise.all(
     candidates.map(async (member) => {
       const info = await redisLink(context, member)
@@ -143,13 +140,13 @@ async function freshest(
   );
   const able = read.filter((one) => one !== undefined);
   const already = able.find(({ redis }) => redis.role === "master");
-  return (
+  const best =
     already ??
     able.reduce<(typeof able)[number] | undefined>(
-      (best, one) => (best === undefined || one.redis.offset > best.redis.offset ? one : best),
+      (highest, one) => (highest === undefined || one.redis.offset > highest.redis.offset ? one : highest),
       undefined,
-    )
-  );
+    );
+  return best?.member;
 }
 
 /** REPLICAOF NO ONE, believed only when ROLE says so. Returns what went wrong, or undefined. */

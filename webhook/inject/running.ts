@@ -30,10 +30,11 @@ function changeOf(old: JsonObject | undefined, next: JsonObject): { before: Temp
 const ADVICE = "so a running group cannot change by a roll-out; scale to 0 first if its data is on volumes or may go, else see";
 
 /** @param next the pod that the workload would make now */
-export function checkRunning(old: JsonObject | undefined, next: JsonObject): string[] {
+export function checkRunning(old: JsonObject | undefined, next: JsonObject): { errors: string[]; warnings: string[] } {
   const change = changeOf(old, next);
-  if (change === undefined) return [];
-  return [...protocol(change.before, change.after), ...password(change.before, change.after)];
+  if (change === undefined) return { errors: [], warnings: [] };
+  const { before, after } = change;
+  return { errors: [...protocol(before, after), ...password(before, after)], warnings: otherSecret(before, after) };
 }
 
 /** Also off with everything else: a plain pod could not copy from one that speaks TLS alone. */
@@ -51,11 +52,10 @@ function password(before: Template, after: Template): string[] {
 }
 
 /** What is in the Secrets is not known here. */
-export function runningWarnings(old: JsonObject | undefined, next: JsonObject): string[] {
-  const change = changeOf(old, next);
-  if (change === undefined || !isSameGroup(change.before, change.after)) return [];
-  const [was, is] = [change.before, change.after].map(({ annotations }) => annotations[ANNOTATION.auth] ?? "generated");
-  if (was === is || isOpen(change.before) || isOpen(change.after)) return [];
+function otherSecret(before: Template, after: Template): string[] {
+  if (!isSameGroup(before, after)) return [];
+  const [was, is] = [before, after].map(({ annotations }) => annotations[ANNOTATION.auth] ?? "generated");
+  if (was === is || isOpen(before) || isOpen(after)) return [];
   return [`${ANNOTATION.auth}: both Secrets must hold the same password, else old and new pods do not follow each other`];
 }
 

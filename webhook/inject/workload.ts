@@ -6,7 +6,7 @@ import { ANNOTATION, LABEL } from "../../model/names.ts";
 import { asObject, asString, at, field, type JsonObject, objects, stringMap } from "../json.ts";
 import { Patch } from "./patch.ts";
 import { type InjectContext, type InjectResult, injectPod, isAsked } from "./pod.ts";
-import { checkRunning, runningWarnings } from "./running.ts";
+import { checkRunning } from "./running.ts";
 
 export interface WorkloadContext extends InjectContext {
   /** the object before an UPDATE */
@@ -24,7 +24,7 @@ export function injectWorkload(value: unknown, context: WorkloadContext): Inject
   const own = mapsOf(at(workload, "metadata"));
   const old = asObject(context.oldObject);
   if (!isAsked(own.annotations, own.labels) && !isAsked(template.annotations, template.labels)) {
-    const errors = checkRunning(old, templatePod(workload, {}, []));
+    const { errors } = checkRunning(old, templatePod(workload, {}, []));
     return errors.length === 0 ? skip("not-annotated") : { ...skip("not-annotated"), errors };
   }
   // Only its finalizers are still to be removed, and that must never be refused.
@@ -33,13 +33,14 @@ export function injectWorkload(value: unknown, context: WorkloadContext): Inject
   const warnings: string[] = [];
   const copied = toCopy(workload, old, warnings);
   const removed = toRemove(workload, old);
-  const pod = injectPod(templatePod(workload, copied, removed), context);
-  const running = checkRunning(old, templatePod(workload, copied, removed));
-  const errors = [...checkSelector(workload), ...pod.errors, ...leftOver(workload, removed), ...running];
+  const next = templatePod(workload, copied, removed);
+  const pod = injectPod(next, context);
+  const running = checkRunning(old, next);
+  const errors = [...checkSelector(workload), ...pod.errors, ...leftOver(workload, removed), ...running.errors];
   const known = old === undefined ? [] : errorsOf(old, context);
   // An object that was wrong before may be updated in other respects (scaled, labelled by a controller), as Kubernetes itself does it.
   const fresh = errors.filter((error) => !known.includes(error));
-  warnings.push(...pod.warnings, ...shapeWarnings(workload), ...runningWarnings(old, templatePod(workload, copied, removed)));
+  warnings.push(...pod.warnings, ...shapeWarnings(workload), ...running.warnings);
   if (fresh.length > 0) return { operations: [], warnings, errors, auditAnnotations: pod.auditAnnotations };
   if (errors.length > 0) warnings.push("redis-ha: this object has errors from before; its new pods will be refused");
 
