@@ -7,7 +7,26 @@ import { commandOf, startDaemon } from "./process.ts";
 /** Writes its own id into a control group and becomes the wanted program, so no process is ever outside its machine's group. */
 const JOIN = 'echo $$ > "$1" && shift && exec "$@"';
 
-const BECOMING_MS = 2000;
+/** Until then a process that was just started may not have joined its machine's group. */
+const JOINING_MS = 2000;
+
+/**
+ * Starts a program again when it ended, as the service manager of a real node does. Five short lives in a row end that: such a
+ * program would never run.
+ */
+const KEEP = `short=0
+while [ $short -lt 5 ]; do
+  began=$(date +%s)
+  "$@"
+  echo "ended with $?, after $(($(date +%s) - began)) s"
+  if [ $(($(date +%s) - began)) -lt 10 ]; then short=$((short + 1)); else short=0; fi
+  sleep 1
+done`;
+
+/** The command line that keeps a program running. */
+export function kept(command: readonly string[]): string[] {
+  return ["sh", "-c", KEEP, "sh", ...command];
+}
 
 /** The command line that runs a program inside a machine: in its control group, its network and, where given, its mounts. */
 export function insideMachine(machine: Machine, command: readonly string[], mountsOf?: number): string[] {
@@ -47,9 +66,9 @@ export function daemonPid(machine: Machine, name: string): number | undefined {
   return processesIn(machine.cgroup).find((id) => basename(commandOf(id)[0] ?? "") === name);
 }
 
-/** Tells, for waitFor, whether a daemon that was just started still runs. */
+/** Tells, for waitFor, whether a daemon that was just started still runs, or whoever starts it (again). */
 export function stillRuns(machine: Machine, name: string): () => boolean {
   const started = performance.now();
-  // Until it has become the program, a process is still called by the shell's name.
-  return () => performance.now() - started < BECOMING_MS || daemonPid(machine, name) !== undefined;
+  const runs = (): boolean => processesIn(machine.cgroup).some((id) => commandOf(id).some((word) => basename(word) === name));
+  return () => performance.now() - started < JOINING_MS || runs();
 }

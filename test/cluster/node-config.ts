@@ -60,6 +60,11 @@ export function cniConfig(node: NodeMachine): string {
   return JSON.stringify({ cniVersion: "1.0.0", name: CNI_NETWORK, plugins }, null, 2);
 }
 
+/** The control group in which a node's kubelet keeps those of its pods (its name is the kubelet's own choice). */
+export function podsCgroup(node: NodeMachine): string {
+  return `${node.cgroup}/kubepods`;
+}
+
 /** The configuration of a node's kubelet. */
 export function kubeletConfig(layout: Layout, node: NodeMachine, restartBackoffMaxS?: number): object {
   return {

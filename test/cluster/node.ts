@@ -1,12 +1,12 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Binaries } from "./build/all.ts";
-import { killCgroup } from "./cgroups.ts";
+import { killCgroup, removeCgroup } from "./cgroups.ts";
 import { containerdAnswers, ctr } from "./ctr.ts";
-import { insideMachine, logOf, startInside, stillRuns } from "./daemons.ts";
+import { insideMachine, kept, logOf, startInside, stillRuns } from "./daemons.ts";
 import { innerServer, writeKubeconfig } from "./kubeconfig.ts";
 import { type Layout, type NodeMachine, POD_NETWORK } from "./layout.ts";
-import { cniConfig, containerdConfig, kubeletConfig } from "./node-config.ts";
+import { cniConfig, containerdConfig, kubeletConfig, podsCgroup } from "./node-config.ts";
 import { run, waitFor } from "./process.ts";
 import { readRecord } from "./state.ts";
 
@@ -35,7 +35,7 @@ export async function startContainerd(layout: Layout, binaries: Binaries, node: 
   const containerd = [join(binaries.containerd, "containerd"), "--config", config];
   const ownMounts = ["unshare", "--mount", "--propagation", "private", "sh", "-c", OWN_MOUNTS, "sh", node.dir];
   const path = [binaries.containerd, binaries.runc];
-  const pid = await startInside(layout, node, [...ownMounts, ...containerd], { name: "containerd", path });
+  const pid = await startInside(layout, node, [...ownMounts, ...kept(containerd)], { name: "containerd", path });
   const log = logOf(layout, node, "containerd");
   await waitFor(
     {
@@ -67,7 +67,7 @@ export async function startKubelet(layout: Layout, binaries: Binaries, node: Nod
   await startInside(
     layout,
     node,
-    [
+    kept([
       join(binaries.kubernetes, "kubelet"),
       `--config=${config}`,
       `--kubeconfig=${kubeconfig}`,
@@ -75,15 +75,15 @@ export async function startKubelet(layout: Layout, binaries: Binaries, node: Nod
       `--cert-dir=${join(node.dir, "kubelet", "pki")}`,
       `--node-ip=${node.address}`,
       `--hostname-override=${node.name}`,
-    ],
-    inside,
+    ]),
+    { ...inside, name: "kubelet" },
   );
   const proxyKubeconfig = join(node.dir, "kube-proxy.kubeconfig");
   writeKubeconfig(layout, "kube-proxy", innerServer(layout), proxyKubeconfig);
   await startInside(
     layout,
     node,
-    [
+    kept([
       join(binaries.kubernetes, "kube-proxy"),
       `--kubeconfig=${proxyKubeconfig}`,
       `--hostname-override=${node.name}`,
@@ -91,14 +91,18 @@ export async function startKubelet(layout: Layout, binaries: Binaries, node: Nod
       `--cluster-cidr=${POD_NETWORK}`,
       // The table of connections is the whole machine's; its size is not a node's to change.
       "--conntrack-max-per-core=0",
-    ],
-    inside,
+    ]),
+    { ...inside, name: "kube-proxy" },
   );
 }
 
-/** Ends every process of a node at one stroke, as when its power fails; its disk stays. */
+/**
+ * Ends every process of a node at one stroke, as when its power fails; its disk stays. Its pods' control groups go too: after a
+ * real boot there are none, and a kubelet that finds some waits 3 s for each before it starts a pod (cAdvisor asks containerd).
+ */
 export async function killNode(node: NodeMachine): Promise<void> {
   await killCgroup(node.cgroup);
+  await removeCgroup(podsCgroup(node));
 }
 
 /** Runs a command inside a node's network until it ends, with its output returned. */

@@ -1,7 +1,7 @@
 /** What the webhook must never do to others, also while all of it is dead; and what it says of pods that slipped by. */
 import { expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
-import type { CoreEvent, Deployment, KubeList, Pod } from "../../kube/types.ts";
+import type { CoreEvent, Deployment, KubeList, Node, Pod } from "../../kube/types.ts";
 import { LABEL } from "../../model/names.ts";
 import { nodeNames, poweroff, poweron } from "../cluster/cluster.ts";
 import { plainPod } from "./lib/admission-load.ts";
@@ -66,14 +66,26 @@ test("with both replicas dead: un-annotated objects are untouched, annotated pod
   });
 }, 240_000);
 
-/** Names and starts of a namespace's pods: a restarted container counts, a replaced pod has another uid. */
-async function startsOf(bed: Bed, namespace: string): Promise<{ uid: string; starts: number; running: boolean }[]> {
+/** Where a namespace's pods are and how often they started: a restarted container counts, a replaced pod has another uid. */
+async function startsOf(bed: Bed, namespace: string): Promise<{ uid: string; at: string; starts: number; running: boolean }[]> {
   const { items } = await bed.kube.list<Pod>(PATH.pods(namespace));
-  return items.map(({ metadata, status }) => ({
+  return items.map(({ metadata, spec, status }) => ({
     uid: metadata?.uid ?? "",
+    at: `${metadata?.name} on ${spec?.nodeName}`,
     starts: Math.min(...(status?.containerStatuses ?? []).map(({ restartCount }) => restartCount ?? 0)),
     running: (status?.containerStatuses ?? []).every(({ state }) => state?.running !== undefined),
   }));
+}
+
+/** What the API server says of each node, in words. */
+async function nodesOf(bed: Bed): Promise<string> {
+  const { items } = await bed.kube.list<Node>(PATH.nodes());
+  return items
+    .map(({ metadata, spec, status }) => {
+      const ready = status?.conditions?.find(({ type }) => type === "Ready");
+      return `${metadata?.name} Ready=${ready?.status}${spec?.unschedulable === true ? ", cordoned" : ""}`;
+    })
+    .join("; ");
 }
 
 test("with both replicas dead all nodes are restarted: every pod comes back, un-annotated and injected ones", async ({ bed }) => {
@@ -96,7 +108,7 @@ test("with both replicas dead all nodes are restarted: every pod comes back, un-
         const late = now.filter(
           ({ uid, starts, running }) => !running || starts <= (before.find((one) => one.uid === uid)?.starts ?? 0),
         );
-        if (late.length > 0) throw new Error(`${late.length} of ${now.length} pods have not`);
+        if (late.length > 0) throw new Error(`not yet: ${late.map(({ at }) => at).join(", ")}; ${await nodesOf(bed)}`);
       });
       await untilReady(bed, namespace, "plain", 2, 90_000);
     } finally {
