@@ -47,6 +47,7 @@ export const REASON = {
   FailoverBySentinel: "FailoverBySentinel",
   FailoverImpossible: "FailoverImpossible",
   WaitingForSentinel: "WaitingForSentinel",
+  WaitingForReplica: "WaitingForReplica",
   // handover
   HandoverStarted: "HandoverStarted",
   HandedOver: "HandedOver",

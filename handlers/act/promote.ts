@@ -5,8 +5,8 @@
  */
 import type { Address, MemberFact } from "../../model/facts.ts";
 import type { PromoteAction } from "../../model/plan.ts";
-import { ANSWER_MS } from "../observe/link.ts";
 import { redisFact } from "../observe/replies.ts";
+import { SILENT_HEIR_MS } from "../policies/successor.ts";
 import { nameAt } from "../policies/view.ts";
 import {
   type ActContext,
@@ -67,12 +67,12 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
 
   const others = [...action.others, ...action.candidates].filter((member) => member.pod.uid !== chosen.pod.uid);
   const following = pointTo(context, others, master);
-  const history = historyOf(context, chosen);
   if (action.cause === "bootstrap") {
     await following;
     context.say(action.reason, action.message);
     return DONE; // no sentinel watches yet: `route` and `sentinels` go on from the claim, which is now a fact
   }
+  const history = historyOf(context, chosen);
   const monitoring = action.sentinels.filter(({ sentinel }) => sentinel?.state === "up" && sentinel.master !== undefined);
   const needed = Math.min(Math.max(action.votes, Math.floor(monitoring.length / 2) + 1), monitoring.length);
   const told = byMonitor(context, action)
@@ -127,12 +127,15 @@ async function settle(context: ActContext, action: PromoteAction, { member, mast
   context.recordTimeline(watch.timeline);
 }
 
-/** Re-reads the candidates' real offsets (ROLE says -1 while a link is down, INFO does not) and takes the highest; among equals the order given. */
+/**
+ * Re-reads the candidates' real offsets (ROLE says -1 while a link is down, INFO does not) and takes the highest; among equals the order given. One that is slow
+ * to answer may be the one that has most, and is waited for.
+ */
 async function freshest(context: ActContext, candidates: readonly MemberFact[]): Promise<MemberFact | undefined> {
   const read = await Promise.all(
     candidates.map(async (member) => {
       const info = await redisLink(context, member)
-        ?.call(["INFO"], ANSWER_MS)
+        ?.call(["INFO"], SILENT_HEIR_MS)
         .catch(() => undefined);
       const redis = info === undefined ? undefined : redisFact(info, []);
       return redis === undefined || redis.loading ? undefined : { member, redis };

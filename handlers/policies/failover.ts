@@ -7,7 +7,7 @@ import { wayOf } from "./attempts.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { begunPromotions, proof } from "./proof.ts";
 import { CLAIMED } from "./route.ts";
-import { fitForFailover, rank } from "./successor.ts";
+import { fitForFailover, rank, SILENT_HEIR_MS, silentHeirs } from "./successor.ts";
 import {
   addressOf,
   electors,
@@ -46,6 +46,8 @@ export const failover: Policy = (context): Step => {
   if (facts.at < memory.promoteNotBefore) {
     return watch(`${memory.promotionsTried} promotions came to nothing; Sentinel's own failover goes first for a while`);
   }
+  const silent = begun.length > 0 ? [] : silentHeirs(facts, replid, memory.lostAt);
+  if (silent.length > 0) return waitForSilent(silent, why);
   const message = `master ${truth.member?.pod.name ?? truth.address.ip} is lost: ${why}`;
   const byAnnotation = facts.settings.promotion === "sentinel";
   // In TILT a sentinel votes, but leads no failover.
@@ -160,6 +162,13 @@ function unproven({ facts, memory }: Context, member: MemberFact | undefined, ip
 function tooFewVoters(proof: string, watching: number, needed: number): Step {
   const message = `the master is dead: ${proof}; but only ${watching} sentinels of ${needed} needed can vote`;
   return { actions: [], notices: [{ reason: REASON.FailoverImpossible, message }], state: "masterless" };
+}
+
+/** Whoever is promoted now could be behind it. It answers soon, or is left out. */
+function waitForSilent(silent: readonly MemberFact[], proof: string): Step {
+  const names = silent.map(nameOf).join(", ");
+  const message = `the master is dead: ${proof}; ${names} may have its last writes and does not answer: waited for up to ${SILENT_HEIR_MS} ms`;
+  return { actions: [], notices: [{ reason: REASON.WaitingForReplica, message }], state: "masterless", stop: true };
 }
 
 /** Another sentinel at each try, since one may refuse for reasons of its own. */

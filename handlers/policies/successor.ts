@@ -13,18 +13,41 @@ export function inLine(one: RedisMember, replid: string): boolean {
 const STALE_LINK_MS = 15_000;
 
 /**
+ * A replica that falls silent just when the master is lost may have more than those that answer. It is waited for so long, ms: what the network lost TCP
+ * sends again after 0.2, 0.4 and 0.8 s.
+ */
+export const SILENT_HEIR_MS = 1000;
+
+/**
  * Replicas that a failover may choose from: in line, and hearing from the master until it was lost. One that was started since, or cut off for long, may be
  * older than what others have, and is left to `recover`.
  * @param lostAt when the master was lost
  */
 export function fitForFailover(facts: GroupFacts, replid: string, lostAt: number | undefined): RedisMember[] {
   const lostFor = facts.at - (lostAt ?? facts.at);
-  return redisUp(facts).filter(
-    (one) =>
-      inLine(one, replid) &&
-      !one.member.pod.orphan &&
-      one.member.pod.settings.priority !== 0 &&
-      one.redis.linkDownMs <= lostFor + STALE_LINK_MS,
+  return redisUp(facts).filter((one) => isFit(one, replid, lostFor));
+}
+
+/**
+ * Replicas that were fit when they were last heard, and that have been silent only since about the loss of the master: nobody knows yet how far they got. Empty
+ * when the master was lost longer ago than they are waited for. Nobody listening is no silence: what such a process had is gone.
+ */
+export function silentHeirs(facts: GroupFacts, replid: string, lostAt: number | undefined): MemberFact[] {
+  const lostFor = facts.at - (lostAt ?? facts.at);
+  if (lostFor >= SILENT_HEIR_MS) return [];
+  return facts.members.filter((member) => {
+    const { redis } = member;
+    if (redis === undefined || (redis.state !== "timeout" && redis.state !== "unknown") || redis.last === undefined) return false;
+    return redis.forMs < lostFor + SILENT_HEIR_MS && isFit({ member, redis: redis.last }, replid, lostFor);
+  });
+}
+
+function isFit(one: RedisMember, replid: string, lostFor: number): boolean {
+  return (
+    inLine(one, replid) &&
+    !one.member.pod.orphan &&
+    one.member.pod.settings.priority !== 0 &&
+    one.redis.linkDownMs <= lostFor + STALE_LINK_MS
   );
 }
 

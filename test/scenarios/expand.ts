@@ -230,7 +230,9 @@ function redisOf(pod: PodFact, line: string | null | undefined, group: Group, po
   const words = new Words(line);
   const [kind, of] = words.plain;
   if (kind === "refused" || kind === "timeout" || kind === "denied" || kind === "unknown") {
-    const last = words.has("known") ? redisOf(pod, "replica nobody 1000", group, pods) : undefined;
+    const followed = words.text("followed");
+    const was = followed === undefined ? (words.has("known") ? "replica nobody 1000" : undefined) : `replica ${followed} 1000`;
+    const last = redisOf(pod, was, group, pods);
     return { state: kind, forMs: words.time("for") ?? 5, last: last?.state === "up" ? last : undefined };
   }
   if (kind !== "master" && kind !== "replica") throw new Error(`redis ${pod.name}: ${line}`);
