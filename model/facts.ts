@@ -73,6 +73,8 @@ export interface RedisUp {
   readonly loading: boolean;
   /** it could not write its snapshot or its append-only file, and refuses writes (MISCONF) until it can */
   readonly cannotSave: boolean;
+  /** it has save points or an append-only file: what it holds reaches its disk by itself */
+  readonly saves: boolean;
   /** bytes of replication stream that it has processed (replica) or written (master) */
   readonly offset: number;
   readonly replid: string;

@@ -1,7 +1,7 @@
 /** One fault under traffic: the gap as each client saw it, what it lost, and the keeper's own steps. */
 import type { Timeline } from "../../handlers/act/timeline.ts";
 import type { Window } from "../../test/e2e/lib/client-pod.ts";
-import { waitUntil } from "../../test/e2e/lib/wait.ts";
+import { say, waitUntil } from "../../test/e2e/lib/wait.ts";
 import type { Fault, Victim } from "./faults.ts";
 import type { MasterSeen, Seat, Stack, Subject } from "./stack.ts";
 
@@ -103,12 +103,21 @@ async function startTraffic(stack: Stack, writers: number): Promise<void> {
 
 /**
  * Tried again with a new connection: after a partition or a standstill one in some twenty runs was answered READONLY, seconds after the group was whole. Why is not
- * known; perhaps it took the port of an attempt that the kernel's table of connections still leads to the old node.
+ * known, so whoever answers so is named.
  */
 async function flush(stack: Stack): Promise<void> {
   for (const { client, where } of stack.seats) {
     if (!("host" in where)) continue;
-    await waitUntil("an empty database", FLUSH_MS, async () => void (await client.command(where, "FLUSHALL", "ASYNC")));
+    await waitUntil("an empty database", FLUSH_MS, async () => {
+      const [flushed, role, server] = await client.commands(where, [["FLUSHALL", "ASYNC"], ["ROLE"], ["INFO", "server"]]);
+      if (flushed === undefined || !("error" in flushed)) return;
+      const { pod } = await stack.master();
+      const who = /run_id:\w+/.exec(JSON.stringify(server))?.[0];
+      say(
+        `FLUSHALL was answered ${flushed.error} by ${who}, ROLE ${JSON.stringify(role)}, at ${new Date().toISOString()}; master is ${pod}`,
+      );
+      throw new Error(flushed.error);
+    });
     return;
   }
 }

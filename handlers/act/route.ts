@@ -14,11 +14,17 @@ import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, refused } from "./context.ts";
 import { cutAfterRouting } from "./cut.ts";
 import { Stopwatch } from "./timeline.ts";
+import { Tries } from "./tries.ts";
 
 export const HISTORY_LENGTH = 20;
 const ATTEMPTS = 6;
-/** One try may take this long, ms: a hanging API server must not hold the group for the client's whole default. */
+/** After this time the next try begins beside the one that has no answer, ms: that one's connection may lead nowhere. */
 const TRY_MS = 2000;
+/**
+ * So long may an answer take nevertheless, ms. Any write waits for other people's admission webhooks, and for one that is dead its `timeoutSeconds`: 10 where
+ * nothing is said, 30 at most. A try that was given up sooner would be given up each time, and the Service would never move.
+ */
+const SLOW_MS = 31_000;
 
 export function recordOf(pod: PodFact, epoch: number, reason: string, replid: string, since: string): MasterRecord {
   return {
@@ -62,7 +68,15 @@ export async function writeRoute(
   reason: Reason,
   replid: string,
 ): Promise<ActResult> {
-  const { kube, group, facts } = context;
+  const tries = new Tries<Service>();
+  return await patchUntilTaken(context, tries, { pod, epoch, reason, replid }).finally(() => tries.stop());
+}
+
+async function patchUntilTaken(
+  { kube, group, facts, learnService }: ActContext,
+  tries: Tries<Service>,
+  { pod, epoch, reason, replid }: Pick<RouteAction, "pod" | "epoch" | "reason" | "replid">,
+): Promise<ActResult> {
   let service: ServiceFact | undefined = facts.masterService;
   if (service === undefined) return refused("the master Service does not exist yet");
   const path = PATH.services(group.namespace, service.name);
@@ -81,25 +95,22 @@ export async function writeRoute(
     const record = recordOf(pod, epoch, why, replid, since);
     const history =
       before === undefined || before.uid === pod.uid ? service.history : [before, ...service.history].slice(0, HISTORY_LENGTH);
-    try {
-      const written = await kube.mergePatch<Service>(
-        path,
-        {
-          metadata: {
-            resourceVersion: service.resourceVersion,
-            annotations: {
-              [MARK.master]: JSON.stringify(record),
-              [MARK.history]: JSON.stringify(history),
-              ...(answers(facts, service, pod) ? { [REQUEST.handover]: null } : {}),
-              ...(service.requests.promote === pod.name ? { [REQUEST.promote]: null } : {}),
-            },
-          },
-          // A Service that was taken over leads to the new master before its pod is Ready, like ours (law 4).
-          spec: { selector: selectorPatch(group.cluster, pod.instance, service.selector), publishNotReadyAddresses: true },
+    const patch = {
+      metadata: {
+        resourceVersion: service.resourceVersion,
+        annotations: {
+          [MARK.master]: JSON.stringify(record),
+          [MARK.history]: JSON.stringify(history),
+          ...(answers(facts, service, pod) ? { [REQUEST.handover]: null } : {}),
+          ...(service.requests.promote === pod.name ? { [REQUEST.promote]: null } : {}),
         },
-        { timeoutMs: TRY_MS },
-      );
-      context.learnService(written);
+      },
+      // A Service that was taken over leads to the new master before its pod is Ready, like ours (law 4).
+      spec: { selector: selectorPatch(group.cluster, pod.instance, service.selector), publishNotReadyAddresses: true },
+    };
+    try {
+      const options = { timeoutMs: SLOW_MS, signal: tries.signal };
+      learnService(await tries.add(kube.mergePatch<Service>(path, patch, options), TRY_MS));
       return DONE;
     } catch (error) {
       problem = messageOf(error);
@@ -108,7 +119,7 @@ export async function writeRoute(
       service = await kube
         .get<Service>(path, { timeoutMs: TRY_MS })
         .then((found) => {
-          context.learnService(found);
+          learnService(found);
           return serviceFact(found);
         })
         .catch(() => service);

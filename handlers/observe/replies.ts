@@ -82,6 +82,7 @@ export function redisFact(info: unknown, config: unknown): RedisUp | undefined {
   const parameters = flatFields(config);
   const report = parseBootReport(parameters.get("syslog-ident") ?? "");
   const unsaved = cannotSave(fields, parameters);
+  const saves = (parameters.get("save") ?? "") !== "" || fields.get("aof_enabled") === "1";
   for (const name of ["syslog-ident", ...SAVING]) parameters.delete(name);
   const isMaster = role === "master";
   const host = fields.get("master_host");
@@ -94,6 +95,7 @@ export function redisFact(info: unknown, config: unknown): RedisUp | undefined {
     syncing: fields.get("master_sync_in_progress") === "1",
     loading: fields.get("loading") === "1" || fields.get("async_loading") === "1",
     cannotSave: unsaved,
+    saves,
     offset: isMaster ? number(fields.get("master_repl_offset")) : number(fields.get("slave_repl_offset")),
     replid: fields.get("master_replid") ?? "",
     replid2: fields.get("master_replid2") ?? "",

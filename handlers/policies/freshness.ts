@@ -72,5 +72,5 @@ export function grounds(chosen: RedisMember, record: MasterRecord | undefined): 
     return `its volume ${record.volume ?? ""} was the last master's, ${keys}${age}`;
   if (ofHistory(chosen, record)) return `highest offset ${chosen.redis.offset} of the last master's history, ${keys}${age}`;
   if (time > 0) return `newest data files, ${keys}${age}`;
-  return chosen.redis.keys > 0 ? `most keys: ${keys}` : "no node has data and the group has no volumes";
+  return chosen.redis.keys > 0 ? `most keys: ${keys}` : "no node has data";
 }

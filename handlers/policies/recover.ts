@@ -2,7 +2,7 @@
 import type { GroupFacts, MasterRecord, MemberFact } from "../../model/facts.ts";
 import type { Action } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
-import { grounds, isFromBefore, isLastMaster, rankByData } from "./freshness.ts";
+import { fileTime, grounds, isFromBefore, isLastMaster, rankByData } from "./freshness.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
 import { fitForFailover } from "./successor.ts";
@@ -20,6 +20,9 @@ import {
   sentinelsUp,
 } from "./view.ts";
 
+/** A silent last master is told of after this time, ms: a restarted node takes a while to be reached. */
+const TELL_AFTER_MS = 5000;
+
 /** A pod without a volume that has not come up in this time is not waited for: it has nothing that the others lack, ms. */
 const PENDING_PATIENCE_MS = 5000;
 
@@ -35,7 +38,9 @@ export const recover: Policy = (context): Step => {
   const record = facts.masterService?.record;
   if (!facts.leading || record === undefined || record.reason === CLAIMED || truth.kind === "confirmed") return NOTHING;
   const up = redisUp(facts).filter(({ member }) => !member.pod.orphan);
-  if (lastMasterMayLive(context, record) || sentinelElecting(facts) || facts.hint !== undefined) return NOTHING;
+  if (sentinelElecting(facts) || facts.hint !== undefined) return NOTHING;
+  const silent = silentMaster(context, record);
+  if (silent !== undefined) return standStill(context, silent);
   // Somebody still in line with the last master: that is `failover`'s to decide, by votes.
   const replid = memory.master?.replid ?? record.replid ?? "";
   const inLine = replid !== "" && fitForFailover(facts, replid, memory.lostAt).length > 0;
@@ -87,10 +92,11 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
     const pending = missing.filter((one) => lostFor < PENDING_PATIENCE_MS || (best.redis.keys === 0 && mayHaveFiles(one)));
     if (pending.length > 0) return waitFor(`not up yet: ${pending.map(({ pod }) => pod.name).join(", ")}`);
   }
-  if (best.redis.keys === 0 && record.volume !== undefined && !up.some((one) => isLastMaster(one, record))) {
+  const lacking = best.redis.keys === 0 ? lackingVolume(up, missing, record) : undefined;
+  if (lacking !== undefined) {
     return halt(
       REASON.HaltedDataMissing,
-      `no node has data, and volume ${record.volume} of the last master ${record.pod} is not there; bring it back, or begin empty with: ` +
+      `no node has data, and ${lacking}; bring the data back, or begin empty with: ` +
         `kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=${best.member.pod.name}`,
     );
   }
@@ -118,6 +124,20 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
 }
 
 /**
+ * Nobody has data: what speaks against beginning empty, in words. A group that has, or ever had, volumes may have its data on one that is not here, or was made
+ * anew under its old name. Not so when a server came up with files from before: then what was saved is here, and is nothing; nor where nobody ever saves.
+ */
+function lackingVolume(up: readonly RedisMember[], missing: readonly MemberFact[], record: MasterRecord): string | undefined {
+  if (record.volume !== undefined && !up.some((one) => isLastMaster(one, record)))
+    return `volume ${record.volume} of the last master ${record.pod} is not there`;
+  const absent = missing.find(({ pod }) => pod.volume !== undefined);
+  if (absent !== undefined) return `volume ${absent.pod.volume} of pod ${nameOf(absent)} is not there`;
+  const volumes = up.flatMap(({ member }) => member.pod.volume ?? []);
+  if (volumes.length === 0 || up.some((one) => fileTime(one) > 0 || !one.redis.saves)) return undefined;
+  return `no file of before is on ${volumes.join(", ")}: made anew, or emptied`;
+}
+
+/**
  * All are empty but a process whose pod was deleted by force: it has not ended yet, and nobody else has the data. It becomes master so that the others can copy, and
  * `handover` then moves the role to one of them.
  */
@@ -128,18 +148,29 @@ function lastCopy(facts: GroupFacts, up: readonly RedisMember[]): RedisMember | 
 }
 
 /**
- * The process of the last master, by the record or by the sentinels, may still run somewhere: its pod exists and is merely silent. Then nobody may be put
+ * The last master, by the record or by the sentinels, whose process may still run somewhere: its pod exists and is merely silent. Then nobody may be put
  * in its place here.
  */
-function lastMasterMayLive({ facts, truth }: Context, record: MasterRecord): boolean {
+function silentMaster({ facts, truth }: Context, record: MasterRecord): MemberFact | undefined {
   const recorded = facts.members.find(({ pod }) => pod.uid === record.uid);
   const named = truth.kind === "named" ? truth.member : undefined;
-  return [recorded, named].some((member) => {
+  return [recorded, named].find((member) => {
     if (member === undefined || member.pod.ended || member.pod.containerEnded) return false;
     // No connection was tried yet, because it has no address: a process without one serves nobody.
     if (member.redis === undefined) return member.pod.ip !== undefined;
     return member.redis.state !== "up" && member.redis.state !== "refused";
   });
+}
+
+/** Where sentinels watch it, theirs is the decision, and `failover` tells of it. Where none does, only a person can say that it is gone. */
+function standStill({ facts, memory }: Context, silent: MemberFact): Step {
+  if (monitoring(facts).length > 0 || facts.at - (memory.lostAt ?? facts.at) < TELL_AFTER_MS) return NOTHING;
+  const { name } = silent.pod;
+  const message =
+    `${nameOf(silent)} was the last master and does not answer; it may still take writes, so nobody is made master beside it. ` +
+    `If it is gone for good: kubectl delete pod ${name} --force; or choose: ` +
+    `kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=POD`;
+  return { actions: [], notices: [{ reason: REASON.WaitingForLastMaster, message }], state: "masterless" };
 }
 
 /**

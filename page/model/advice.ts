@@ -96,7 +96,7 @@ function byReason(group: GroupDetail, reason: string): Advice[] {
     case REASON.WaitingForLastMaster:
       return [
         {
-          text: "A pod or volume that may hold fresher data is not back. Bring it back, or wait: then the best of those here is taken.",
+          text: "A pod or volume that may hold fresher data is not back. Bring it back, or wait: then the best of those here is taken, unless the last master is merely silent. Then say that it is gone, or choose.",
           commands: [pods(group), look("See the volumes", kubectl(group, "get persistentvolumeclaims"))],
         },
       ];

@@ -1,5 +1,5 @@
 /**
- * Two groups with one name in two namespaces, and a pod of the one that gets the address that a pod of the other had a second ago. With plain Sentinel the
+ * Two groups with one name in two namespaces, or two in one namespace, and a pod of the one that gets the address that a pod of the other had a second ago. With plain Sentinel the
  * newcomer would be made a replica of the group that still remembers the address, and lose its data within 12 s.
  */
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { type Bed, EXAMPLES } from "./lib/bed.ts";
 import { countOf, seed } from "./lib/data.ts";
 import { Group } from "./lib/group.ts";
 import { inOtherNamespace } from "./lib/namespace.ts";
-import { test } from "./lib/scenario.ts";
+import { type Space, test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
 /** A sentinel that a busy machine has stalled for two seconds does nothing for thirty. */
@@ -23,18 +23,18 @@ const KEYS = 1000;
 const TEMPTED_MS = 20_000;
 
 /** A group of one, on the node where the address is. */
-function newcomer(node: string): string {
+function newcomer(node: string, name: string): string {
   return `
 apiVersion: apps/v1
 kind: Deployment
-metadata: { name: cache }
+metadata: { name: ${name} }
 spec:
   replicas: 1
   selector: { matchLabels: { app: newcomer } }
   template:
     metadata:
       labels: { app: newcomer }
-      annotations: { redis-ha.io/cluster: cache }
+      annotations: { redis-ha.io/cluster: ${name} }
     spec:
       nodeName: ${node}
       containers:
@@ -63,10 +63,8 @@ const clusterOf = ({ where }: Bed): string => {
   return where.cluster;
 };
 
-test("a new group at an address that another group of its name remembers keeps its data, and so does the other", async ({
-  bed,
-  space,
-}) => {
+/** `start` brings up a newcomer on the node where the address is, and returns it. */
+async function atTheAddress(bed: Bed, space: Space, start: (node: string) => Promise<Group>): Promise<void> {
   const first = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
   const { master } = await waitUntil("a whole group", WHOLE_MS, async () => await first.whole(EXPECTED));
@@ -74,39 +72,55 @@ test("a new group at an address that another group of its name remembers keeps i
   const pod = await bed.kube.get<Pod>(PATH.pods(space.namespace, master));
   const [address, node] = [pod.status?.podIP ?? "", pod.spec?.nodeName ?? ""];
 
-  await inOtherNamespace(bed, async (namespace) => {
-    await bed.kubectl(["-n", space.namespace, "delete", "pod", master, "--wait=false"]);
-    await freed(address, clusterOf(bed), node);
-    giveNext(address, { name: clusterOf(bed), node });
-    await bed.kubectl(["-n", namespace, "apply", "-f", "-"], { input: newcomer(node) });
-    const second = new Other(bed, space.client, namespace);
-    await waitUntil("the newcomer", 30_000, async () => await second.whole(ALONE));
-    expect((await second.master()).ip, "the address was reused").toBe(address);
-    await seed(second, "second", KEYS, "2", 0);
-    const remembering = (await first.sentinels()).filter(({ replicas }) => replicas > EXPECTED.replicas).length;
-    say(
-      `${address} went from ${space.namespace} to ${namespace}; ${remembering} of 3 sentinels of the first group still remember it`,
-    );
+  await bed.kubectl(["-n", space.namespace, "delete", "pod", master, "--wait=false"]);
+  await freed(address, clusterOf(bed), node);
+  giveNext(address, { name: clusterOf(bed), node });
+  const second = await start(node);
+  await waitUntil("the newcomer", 30_000, async () => await second.whole(ALONE));
+  expect((await second.master()).ip, "the address was reused").toBe(address);
+  await seed(second, "second", KEYS, "2", 0);
+  const remembering = (await first.sentinels()).filter(({ replicas }) => replicas > EXPECTED.replicas).length;
+  say(
+    `${address} went to ${second.namespace}/${second.cluster}; ${remembering} of 3 sentinels of the first group still remember it`,
+  );
 
-    const until = performance.now() + TEMPTED_MS;
-    await waitUntil("both groups to be left in peace", 2 * TEMPTED_MS, async () => {
-      const [{ role, replicas } = { role: "", replicas: [] }] = await second.redises();
-      expect(role, "the newcomer's role").toBe("master");
-      expect(replicas, "the newcomer's replicas").toEqual([]);
-      if (performance.now() < until) throw new Error("watching");
+  const until = performance.now() + TEMPTED_MS;
+  await waitUntil("both groups to be left in peace", 2 * TEMPTED_MS, async () => {
+    const [{ role, replicas } = { role: "", replicas: [] }] = await second.redises();
+    expect(role, "the newcomer's role").toBe("master");
+    expect(replicas, "the newcomer's replicas").toEqual([]);
+    if (performance.now() < until) throw new Error("watching");
+  });
+  await waitUntil("the first group to be whole", 60_000, async () => await first.whole(EXPECTED));
+  await second.whole(ALONE);
+  for (const [group, own, foreign] of [
+    [first, "first", "second"],
+    [second, "second", "first"],
+  ] as const) {
+    const value = own === "first" ? "1" : "2";
+    expect(await countOf(group, own, KEYS, value), `keys of the ${own} group`).toBe(KEYS);
+    expect(
+      await group.client.command(await group.throughService(), "EXISTS", `${foreign}:1`),
+      `a key of the ${foreign} group`,
+    ).toBe(0);
+  }
+}
+
+test("a new group at an address that another group of its name remembers keeps its data, and so does the other", async ({
+  bed,
+  space,
+}) => {
+  await inOtherNamespace(bed, async (namespace) => {
+    await atTheAddress(bed, space, async (node) => {
+      await bed.kubectl(["-n", namespace, "apply", "-f", "-"], { input: newcomer(node, "cache") });
+      return new Other(bed, space.client, namespace);
     });
-    await waitUntil("the first group to be whole", 60_000, async () => await first.whole(EXPECTED));
-    await second.whole(ALONE);
-    for (const [group, own, foreign] of [
-      [first, "first", "second"],
-      [second, "second", "first"],
-    ] as const) {
-      const value = own === "first" ? "1" : "2";
-      expect(await countOf(group, own, KEYS, value), `keys of the ${own} group`).toBe(KEYS);
-      expect(
-        await group.client.command(await group.throughService(), "EXISTS", `${foreign}:1`),
-        `a key of the ${foreign} group`,
-      ).toBe(0);
-    }
+  });
+});
+
+test("and so do two groups in one namespace", async ({ bed, space }) => {
+  await atTheAddress(bed, space, async (node) => {
+    await space.apply({ yaml: newcomer(node, "other") });
+    return space.group("other");
   });
 });

@@ -8,6 +8,7 @@ import { env } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
+import type { Pod } from "../../kube/types.ts";
 import { ANNOTATION, REQUEST } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
@@ -49,7 +50,9 @@ async function whole(group: Group): Promise<void> {
   await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
 }
 
-test("one second after another, by request and by a deletion, then a drain: one promotion each, nothing is lost", async ({
+const uidsOf = (pods: readonly Pod[]): string[] => pods.map(({ metadata }) => metadata?.uid ?? "").toSorted();
+
+test("one second after another, by request and by a deletion, then a cordon and a drain: one promotion each, nothing is lost", async ({
   bed,
   space,
 }) => {
@@ -75,6 +78,16 @@ test("one second after another, by request and by a deletion, then a drain: one 
   for (let count = 0; count < ROUNDS; count += 1) await one(async () => await ask(group));
   for (let count = 1; count < ROUNDS; count += 1) await one(async (name) => await remove(bed, space.namespace, name));
   await whole(group);
+  const cordoned = (await group.master()).pod.spec?.nodeName ?? "";
+  const pods = uidsOf(await group.pods());
+  try {
+    await one(async () => void (await bed.kubectl(["cordon", cordoned])));
+  } finally {
+    await bed.kubectl(["uncordon", cordoned]);
+  }
+  expect((await group.master()).pod.spec?.nodeName, "the master left before anybody was evicted").not.toBe(cordoned);
+  expect(uidsOf(await group.pods())).toEqual(pods);
+  await whole(group);
   const node = (await group.master()).pod.spec?.nodeName ?? "";
   const options = ["--ignore-daemonsets", "--delete-emptydir-data", "--pod-selector=app=cache", "--timeout=60s"];
   try {
@@ -83,7 +96,7 @@ test("one second after another, by request and by a deletion, then a drain: one 
     await bed.kubectl(["uncordon", node]);
   }
   await whole(group);
-  say(`hand-overs one second apart, and a drain: gaps ${gaps.join(", ")} ms`);
+  say(`hand-overs one second apart, a cordon and a drain: gaps ${gaps.join(", ")} ms`);
   expect(Math.max(...gaps)).toBeLessThan(HANDOVER_GAP_MS);
   expect(await group.history(), masters.map(({ name }) => name).join(" → ")).toHaveLength(gaps.length);
   expect((await verdict(group)).missing).toBe(0);

@@ -28,6 +28,8 @@ const STORY: readonly Reason[] = [
   REASON.SecretRestored,
   REASON.Recovered,
 ];
+/** Not those of the first second: whose pod it is, is only being asked then. */
+const OF_THE_WORKLOAD: readonly Reason[] = [REASON.FailedOver, REASON.SecretRestored, REASON.Recovered];
 
 test("a start, a failover, a deleted Secret and the loss of all pods: the Events of the master Service tell it", {
   timeout: 300_000,
@@ -71,6 +73,9 @@ test("a start, a failover, a deleted Secret and the loss of all pods: the Events
   const told = new Set(events.map(({ reason }) => reason));
   for (const reason of STORY) expect(told, reason).toContain(reason);
   expect(events.length).toBeLessThan(MOST_EVENTS);
+  // Whoever looks at the workload first reads the same.
+  const ofWorkload = (await eventsOf(bed, space.namespace, "Deployment", "cache")).map(({ reason }) => reason);
+  for (const reason of OF_THE_WORKLOAD) expect(ofWorkload, `${reason} on the Deployment`).toContain(reason);
   const { stdout } = await bed.kubectl(["-n", space.namespace, "describe", "service", "cache-master"]);
   for (const reason of STORY) expect(stdout).toContain(reason);
 });

@@ -46,6 +46,7 @@ function redisOf(uid: string): fc.Arbitrary<RedisFact | undefined> {
     syncing: rarely,
     loading: rarely,
     cannotSave: rarely,
+    saves: fc.boolean(),
     offset,
     replid: fc.constantFrom(...HISTORIES),
     replid2: fc.constantFrom(...HISTORIES),

@@ -259,6 +259,7 @@ function redisOf(pod: PodFact, line: string | null | undefined, group: Group, po
     syncing: words.has("syncing"),
     loading: words.has("loading"),
     cannotSave: words.has("cannot-save"),
+    saves: !words.has("never-saves"),
     offset,
     replid: words.text("replid") ?? "history-1",
     replid2: words.text("replid2") ?? "",

@@ -269,13 +269,18 @@ export class RedisServer extends Server {
     const [, sub = "", ...rest] = command;
     if (sub.toUpperCase() === "GET") {
       return rest.flatMap((name) => {
-        const value = name === "requirepass" ? (this.password ?? "") : this.parameters.get(name);
+        const value =
+          name === "requirepass" ? (this.password ?? "") : name === "save" ? this.#savePoints : this.parameters.get(name);
         return value === undefined ? [] : [name, value];
       });
     }
     for (let at = 0; at + 1 < rest.length; at += 2) this.parameters.set(rest[at] ?? "", rest[at + 1] ?? "");
     this.followers.refresh();
     return "OK";
+  }
+
+  get #savePoints(): string {
+    return this.disk.kind === "rdb" ? "3600 1" : "";
   }
 
   #role(): unknown {
@@ -289,6 +294,7 @@ export class RedisServer extends Server {
     const lines = [
       `run_id:${this.runId}`,
       `loading:${this.loading || this.following.loading ? 1 : 0}`,
+      `aof_enabled:${this.disk.kind === "aof" ? 1 : 0}`,
       `role:${master === undefined ? "master" : "slave"}`,
     ];
     if (master !== undefined) {

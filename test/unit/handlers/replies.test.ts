@@ -37,6 +37,7 @@ describe("a redis", () => {
       syncing: false,
       loading: false,
       cannotSave: false,
+      saves: false,
       offset: 330536,
       replid: "aaaa",
       replid2: "0000",
@@ -84,6 +85,14 @@ describe("a redis", () => {
     ["it has none any more", "aof_enabled:0\r\naof_last_write_status:err", ["save", ""], false],
   ])("that refuses writes for its disk or not: %s", (_, persistence, config, expected) => {
     expect(redisFact(`${MASTER}\r\n${persistence}`, config)).toMatchObject({ cannotSave: expected, parameters: {} });
+  });
+
+  test.each([
+    ["save points", "aof_enabled:0", ["save", "3600 1"], true],
+    ["an append-only file", "aof_enabled:1", ["save", ""], true],
+    ["neither", "aof_enabled:0", ["save", ""], false],
+  ])("that keeps its data on disk or not: %s", (_, persistence, config, expected) => {
+    expect(redisFact(`${MASTER}\r\n${persistence}`, config)).toMatchObject({ saves: expected, parameters: {} });
   });
 
   test("with our boot report, which is no parameter", () => {

@@ -1,4 +1,5 @@
 /** The master Service's patch: what it holds, and what it does when somebody else was faster. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { ActContext } from "../../../handlers/act/context.ts";
 import { HISTORY_LENGTH, recordOf, selectorPatch, writeRoute } from "../../../handlers/act/route.ts";
@@ -57,6 +58,8 @@ class Api {
   };
   patches = 0;
   faults: Error[] = [];
+  /** so long every patch takes, ms; the version is compared at its end, as the API server does it after the webhooks */
+  slowMs = 0;
 
   service(): Service {
     const { version, selector, record, history } = this.stored;
@@ -65,8 +68,14 @@ class Api {
     return { metadata: { name: "cache-master", uid: "s", resourceVersion: String(version), annotations }, spec: { selector } };
   }
 
-  mergePatch(_: string, body: { metadata: { resourceVersion: string; annotations: Record<string, string> } }): Promise<unknown> {
+  async mergePatch(
+    _: string,
+    body: { metadata: { resourceVersion: string; annotations: Record<string, string> } },
+    options: { timeoutMs: number; signal: AbortSignal },
+  ): Promise<unknown> {
     this.patches += 1;
+    if (this.slowMs > options.timeoutMs) throw new KubeError({ status: 0, reason: "Timeout", message: "no answer" });
+    if (this.slowMs > 0) await sleep(this.slowMs, undefined, { signal: options.signal });
     const fault = this.faults.shift();
     if (fault !== undefined) return Promise.reject(fault);
     if (body.metadata.resourceVersion !== String(this.stored.version)) return Promise.reject(conflict());
@@ -87,6 +96,16 @@ class Api {
 }
 
 const conflict = (): Error => new KubeError({ status: 409, reason: "Conflict", message: "changed" });
+
+test("a patch that waits for somebody's dead webhook is waited for, and tried again beside it", async () => {
+  const api = new Api();
+  api.slowMs = 2600;
+  const startedAt = performance.now();
+  expect(await writeRoute(contextOf(api), pod("b"), 8, "FailedOver", "h2")).toEqual({ outcome: "done" });
+  expect(performance.now() - startedAt, "the first one counts").toBeLessThan(4500);
+  expect(api.patches).toBe(2);
+  expect(api.stored.record?.pod).toBe("b");
+});
 
 function contextOf(api: Api, learnService: ActContext["learnService"] = () => undefined): ActContext {
   return {

@@ -1,0 +1,65 @@
+/** The API server makes redis-ha wait in the middle of a failover: the route follows as soon as it can, and nothing else is given up. */
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
+import { EXAMPLES, signal } from "./lib/bed.ts";
+import { underFault, verdict } from "./lib/fault.ts";
+import { test } from "./lib/scenario.ts";
+import { deadWebhook } from "./lib/slow-api.ts";
+import { countedByUs } from "./lib/us.ts";
+import { say, waitUntil } from "./lib/wait.ts";
+
+const EXPECTED = { replicas: 2, sentinels: 3 };
+/** As asynchronous replication loses them; see failover.test.ts. */
+const KILL_LOST = 8;
+/** Every request is refused for so long after the master's death, ms. */
+const REFUSED_MS = 2000;
+/** A failover, and what a busy machine gets on top, ms. */
+const FAILOVER_MS = 3000;
+/** Longer than redis-ha gives one try before it begins the next, s. */
+const SLOW_S = 4;
+
+test("refused for lack of seats (429), then slowed down by somebody's dead webhook: the master Service moves nevertheless", async ({
+  bed,
+  space,
+}) => {
+  const group = space.group();
+  await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
+  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  const webhook = await deadWebhook(bed, space.namespace);
+  await space.client.startWriters(await group.throughService());
+  const refusals = async (): Promise<number> => {
+    const each = await countedByUs(bed, 'redis_ha_kube_request_seconds_count{method="PATCH",code="429"}');
+    return each.filter((count) => !Number.isNaN(count)).reduce((sum, count) => sum + count, 0);
+  };
+  const kill = async (name: string): Promise<void> => await signal(bed, space.namespace, name, "redis", "SIGKILL");
+
+  const before = await refusals();
+  const refused = await underFault(group, "kill -9 while every request is answered by 429", EXPECTED, async (master) => {
+    const end = await webhook.noSeats(20);
+    try {
+      await kill(master);
+      await sleep(REFUSED_MS);
+      expect((await group.master()).name, "nobody can move the Service").toBe(master);
+    } finally {
+      await end();
+    }
+  });
+  const patches = (await refusals()) - before;
+  say(`${patches} patches were refused`);
+  expect(patches).toBeGreaterThan(0);
+  expect(refused.window.gapMs).toBeLessThan(REFUSED_MS + FAILOVER_MS);
+  expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
+
+  await space.client.startWriters(await group.throughService());
+  const end = await webhook.slowServices(SLOW_S);
+  try {
+    const slow = await underFault(group, `kill -9 while a change of a Service takes ${SLOW_S} s`, EXPECTED, kill);
+    expect(slow.window.gapMs).toBeGreaterThan(SLOW_S * 1000);
+    // Whatever else is written to the Service meanwhile costs another try.
+    expect(slow.window.gapMs).toBeLessThan(2 * SLOW_S * 1000 + FAILOVER_MS);
+  } finally {
+    await end();
+  }
+  expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
+}, 180_000);
