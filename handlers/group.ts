@@ -15,6 +15,7 @@ import { GroupVoice } from "./group/voice.ts";
 import { GroupLinks } from "./observe/group-links.ts";
 import { SentinelNews } from "./observe/sentinel-news.ts";
 import { decide, freshMemory } from "./policies/decide.ts";
+import { SILENT_HEIR_MS } from "./policies/successor.ts";
 
 export type { GroupOptions, GroupSource, GroupView } from "./group/source.ts";
 
@@ -121,8 +122,11 @@ export class Group {
     if (this.#plan?.state === "handover") {
       return Math.max(HANDOVER_MS.least, Math.min(HANDOVER_MS.most, this.#options.source.proxiesFreeInMs()));
     }
-    const { promoteNotBefore, handoverNotBefore } = this.#memory;
-    const retries = [promoteNotBefore, handoverNotBefore].map((at) => at - now).filter((wait) => wait > 0);
+    const { promoteNotBefore, handoverNotBefore, lostAt = 0 } = this.#memory;
+    // A silent heir is waited for until then, and nothing of it may wake the loop.
+    const retries = [promoteNotBefore, handoverNotBefore, lostAt + SILENT_HEIR_MS]
+      .map((at) => at - now)
+      .filter((wait) => wait > 0);
     return Math.min(BACKSTOP_MS, ...retries);
   }
 

@@ -5,6 +5,7 @@
  */
 import type { Address, MemberFact } from "../../model/facts.ts";
 import type { PromoteAction } from "../../model/plan.ts";
+import { ANSWER_MS } from "../observe/link.ts";
 import { redisFact } from "../observe/replies.ts";
 import { SILENT_HEIR_MS } from "../policies/successor.ts";
 import { nameAt } from "../policies/view.ts";
@@ -50,11 +51,12 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
     watch.mark("voted");
   }
 
-  const [chosen, rival] = await Promise.all([
-    freshest(context, action.candidates),
-    action.votes > 0 ? rivalElected(context, action.sentinels) : false,
-  ]);
-  if (rival) return refused("a sentinel was elected meanwhile; its election goes first");
+  const askedAt = performance.now();
+  const rivals = async (): Promise<boolean> => action.votes > 0 && (await rivalElected(context, action.sentinels));
+  const [chosen, rival] = await Promise.all([freshest(context, action.candidates), rivals()]);
+  // Whoever waited for a silent candidate asks again.
+  if (rival || (performance.now() - askedAt > ANSWER_MS && (await rivals())))
+    return refused("a sentinel was elected meanwhile; its election goes first");
   // Votes are a fence of their own, but only against those who ask for none: a leader after us has won newer ones.
   if (!context.leading()) return refused(NOT_LEADING);
   if (chosen === undefined) return failed("no candidate answers any more");

@@ -14,12 +14,15 @@ import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, refused } from "./context.ts";
 import { cutAfterRouting } from "./cut.ts";
 import { Stopwatch } from "./timeline.ts";
-import { Tries } from "./tries.ts";
+import { Late, Tries } from "./tries.ts";
 
 export const HISTORY_LENGTH = 20;
+/** Answers that were none: refusals, conflicts, broken connections. */
 const ATTEMPTS = 6;
 /** After this time the next try begins beside the one that has no answer, ms: that one's connection may lead nowhere. */
 const TRY_MS = 2000;
+/** How the Service is meanwhile is asked for so long, ms. */
+const LOOK_MS = 500;
 /**
  * So long may an answer take nevertheless, ms. Any write waits for other people's admission webhooks, and for one that is dead its `timeoutSeconds`: 10 where
  * nothing is said, 30 at most. A try that was given up sooner would be given up each time, and the Service would never move.
@@ -81,7 +84,9 @@ async function patchUntilTaken(
   if (service === undefined) return refused("the master Service does not exist yet");
   const path = PATH.services(group.namespace, service.name);
   let problem = "";
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+  const startedAt = performance.now();
+  let failures = 0;
+  for (let attempt = 0; failures < ATTEMPTS && performance.now() - startedAt < SLOW_MS; attempt += 1) {
     if (service === undefined) return failed("the master Service is gone");
     const before = service.record;
     if (before !== undefined && before.epoch > epoch && before.uid !== pod.uid && attempt > 0)
@@ -115,9 +120,12 @@ async function patchUntilTaken(
     } catch (error) {
       problem = messageOf(error);
       if (isNotFound(error)) return failed("the master Service is gone");
-      if (!isConflict(error)) await sleep(waitAfter(error, attempt));
+      const late = error instanceof Late;
+      if (!late) failures += 1;
+      if (!late && !isConflict(error)) await sleep(waitAfter(error, failures));
+      // A connection that leads nowhere takes those that idle beside it along only when its own time is over: that has to be soon.
       service = await kube
-        .get<Service>(path, { timeoutMs: TRY_MS })
+        .get<Service>(path, { timeoutMs: late ? LOOK_MS : TRY_MS })
         .then((found) => {
           learnService(found);
           return serviceFact(found);
@@ -125,15 +133,15 @@ async function patchUntilTaken(
         .catch(() => service);
     }
   }
-  return failed(problem);
+  return service !== undefined && leadsTo(service, pod, epoch) ? DONE : failed(problem);
 }
 
 /** A busy server names a time; a failover that waits for its route does not wait longer than this, ms. */
 const BUSY_MS = 1000;
 
-function waitAfter(error: unknown, attempt: number): number {
+function waitAfter(error: unknown, failures: number): number {
   const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
-  return asked === undefined ? 50 * (attempt + 1) : Math.min(asked, BUSY_MS);
+  return asked === undefined ? 50 * failures : Math.min(asked, BUSY_MS);
 }
 
 function leadsTo({ selector, record }: ServiceFact, pod: PodFact, epoch: number): boolean {

@@ -7,6 +7,7 @@ import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
 import { fitForFailover } from "./successor.ts";
 import {
+  electors,
   highestEpoch,
   livingMajority,
   monitoring,
@@ -69,13 +70,15 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
         `say so with: kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=${best.member.pod.name}`,
     );
   }
+  const lacking = best.redis.keys === 0 ? lackingVolume(facts, up, missing, record) : undefined;
   if (last === undefined && lostFor < facts.settings.recoveryWaitMs) {
     const withVolume = missing.filter(({ pod, redis }) => pod.volume !== undefined || redis?.state === "timeout");
     const volumeAbsent = record.volume !== undefined && !up.some((one) => isLastMaster(one, record));
-    if (volumeAbsent || withVolume.length > 0) {
+    if (volumeAbsent || withVolume.length > 0 || lacking !== undefined) {
+      const pods = withVolume.map(({ pod }) => `${pod.volume === undefined ? "" : `volume ${pod.volume} of `}pod ${pod.name}`);
       const what = volumeAbsent
         ? `volume ${record.volume ?? ""} of the last master ${record.pod}`
-        : withVolume.map(({ pod }) => `${pod.volume === undefined ? "" : `volume ${pod.volume} of `}pod ${pod.name}`).join(", ");
+        : pods.join(", ") || `a volume with data (${lacking})`;
       const left = Math.round((facts.settings.recoveryWaitMs - lostFor) / 1000);
       return {
         actions: up.flatMap(readyWhileWaiting),
@@ -92,13 +95,14 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
     const pending = missing.filter((one) => lostFor < PENDING_PATIENCE_MS || (best.redis.keys === 0 && mayHaveFiles(one)));
     if (pending.length > 0) return waitFor(`not up yet: ${pending.map(({ pod }) => pod.name).join(", ")}`);
   }
-  const lacking = best.redis.keys === 0 ? lackingVolume(up, missing, record) : undefined;
   if (lacking !== undefined) {
-    return halt(
+    const halted = halt(
       REASON.HaltedDataMissing,
       `no node has data, and ${lacking}; bring the data back, or begin empty with: ` +
         `kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=${best.member.pod.name}`,
     );
+    // The pod with the data may be one that is made only when these are Ready.
+    return { ...halted, actions: [...halted.actions, ...up.flatMap(readyWhileWaiting)] };
   }
   if (best.redis.keys === 0 && facts.outsidersUnread === true && !facts.members.some(({ pod }) => pod.uid === record.uid))
     return waitFor("no node has data; whether a pod of the workload that runs without redis-ha has it is being asked");
@@ -124,17 +128,29 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
 }
 
 /**
- * Nobody has data: what speaks against beginning empty, in words. A group that has, or ever had, volumes may have its data on one that is not here, or was made
- * anew under its old name. Not so when a server came up with files from before: then what was saved is here, and is nothing; nor where nobody ever saves.
+ * Nobody has data: what speaks against beginning empty, in words. A group with volumes may have its data on one that is not here, or on one that was deleted and made
+ * anew under its old name. Not so in the pod that was master last, which has its own; nor where the last master's volume came up with files of before: what it
+ * had saved is here, and is nothing; nor where nobody saves. A group that halted for that stays so: a server that waits, empty, writes files when it ends.
  */
-function lackingVolume(up: readonly RedisMember[], missing: readonly MemberFact[], record: MasterRecord): string | undefined {
-  if (record.volume !== undefined && !up.some((one) => isLastMaster(one, record)))
+function lackingVolume(
+  { masterService }: GroupFacts,
+  up: readonly RedisMember[],
+  missing: readonly MemberFact[],
+  record: MasterRecord,
+): string | undefined {
+  const lasts = up.filter((one) => isLastMaster(one, record));
+  if (record.volume !== undefined && lasts.length === 0)
     return `volume ${record.volume} of the last master ${record.pod} is not there`;
+  if (lasts.some(({ member }) => member.pod.uid === record.uid && member.pod.volume !== undefined)) return undefined;
+  if (up.every(({ redis }) => !redis.saves)) return undefined;
+  const stands = masterService?.halted?.startsWith(REASON.HaltedDataMissing) === true;
+  if (!stands && lasts.some((one) => fileTime(one) > 0)) return undefined;
   const absent = missing.find(({ pod }) => pod.volume !== undefined);
   if (absent !== undefined) return `volume ${absent.pod.volume} of pod ${nameOf(absent)} is not there`;
   const volumes = up.flatMap(({ member }) => member.pod.volume ?? []);
-  if (volumes.length === 0 || up.some((one) => fileTime(one) > 0 || !one.redis.saves)) return undefined;
-  return `no file of before is on ${volumes.join(", ")}: made anew, or emptied`;
+  if (volumes.length === 0) return undefined;
+  if (stands) return `what is on ${volumes.join(", ")} was written since`;
+  return up.some((one) => fileTime(one) > 0) ? undefined : `no file of before is on ${volumes.join(", ")}: made anew, or emptied`;
 }
 
 /**
@@ -162,9 +178,13 @@ function silentMaster({ facts, truth }: Context, record: MasterRecord): MemberFa
   });
 }
 
-/** Where sentinels watch it, theirs is the decision, and `failover` tells of it. Where none does, only a person can say that it is gone. */
-function standStill({ facts, memory }: Context, silent: MemberFact): Step {
-  if (monitoring(facts).length > 0 || facts.at - (memory.lostAt ?? facts.at) < TELL_AFTER_MS) return NOTHING;
+/**
+ * Where sentinels watch it, theirs is the decision, and `failover` tells of it. Where none does, only a person can say that it is gone. A handler that reaches
+ * nobody at all says nothing of the master: it may be the only one who is cut off.
+ */
+function standStill({ facts, truth, memory }: Context, silent: MemberFact): Step {
+  if (!quorumReached(facts) || (truth.kind === "named" && electors(facts, truth.address).length > 0)) return NOTHING;
+  if (facts.at - (memory.lostAt ?? facts.at) < TELL_AFTER_MS) return NOTHING;
   const { name } = silent.pod;
   const message =
     `${nameOf(silent)} was the last master and does not answer; it may still take writes, so nobody is made master beside it. ` +

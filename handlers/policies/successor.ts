@@ -36,8 +36,15 @@ export function silentHeirs(facts: GroupFacts, replid: string, lostAt: number | 
   const lostFor = facts.at - (lostAt ?? facts.at);
   if (lostFor >= SILENT_HEIR_MS) return [];
   return facts.members.filter((member) => {
-    const { redis } = member;
-    if (redis === undefined || (redis.state !== "timeout" && redis.state !== "unknown") || redis.last === undefined) return false;
+    const { pod, redis } = member;
+    if (
+      pod.ended ||
+      pod.containerEnded ||
+      redis === undefined ||
+      (redis.state !== "timeout" && redis.state !== "unknown") ||
+      redis.last === undefined
+    )
+      return false;
     return redis.forMs < lostFor + SILENT_HEIR_MS && isFit({ member, redis: redis.last }, replid, lostFor);
   });
 }

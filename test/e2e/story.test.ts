@@ -74,8 +74,10 @@ test("a start, a failover, a deleted Secret and the loss of all pods: the Events
   for (const reason of STORY) expect(told, reason).toContain(reason);
   expect(events.length).toBeLessThan(MOST_EVENTS);
   // Whoever looks at the workload first reads the same.
-  const ofWorkload = (await eventsOf(bed, space.namespace, "Deployment", "cache")).map(({ reason }) => reason);
-  for (const reason of OF_THE_WORKLOAD) expect(ofWorkload, `${reason} on the Deployment`).toContain(reason);
+  await waitUntil("the Events of the Deployment", 10_000, async () => {
+    const told = (await eventsOf(bed, space.namespace, "Deployment", "cache")).map(({ reason }) => reason);
+    for (const reason of OF_THE_WORKLOAD) expect(told).toContain(reason);
+  });
   const { stdout } = await bed.kubectl(["-n", space.namespace, "describe", "service", "cache-master"]);
   for (const reason of STORY) expect(stdout).toContain(reason);
 });

@@ -42,11 +42,12 @@ export class Laws {
 
   constructor(group: SimGroup, plan: Plan) {
     this.#group = group;
-    this.#planned = plan.faults.every(isPlanned);
+    const all = [...(plan.early ?? []), ...plan.faults];
+    this.#planned = all.every(isPlanned);
     this.#look();
     group.onVote = (sentinel, candidate) => this.#voted(sentinel, candidate);
     group.onEnding = (server) => this.#held(server);
-    if (plan.faults.some(({ kind }) => IN_THE_WAY.has(kind))) return;
+    if (all.some(({ kind }) => IN_THE_WAY.has(kind))) return;
     for (const handler of group.handlers) {
       handler.onSaid = (reason) => {
         if (reason === REASON.HandoverAborted) this.#givenUp(handler.name);

@@ -76,6 +76,8 @@ export interface Plan {
   readonly seed: number;
   readonly shape: Shape;
   readonly faults: readonly Fault[];
+  /** what strikes while the group comes up for the first time; its times count from the start of the run. Absent: nothing */
+  readonly early?: readonly Fault[];
 }
 
 /** Commands at which a handler may be struck: one of each step of a promotion or handover. */
@@ -105,8 +107,46 @@ const PLANNED: ReadonlySet<Fault["kind"]> = new Set<Fault["kind"]>([
 ]);
 export const isPlanned = ({ kind }: Fault): boolean => PLANNED.has(kind);
 
+/** Commands of a first start: the first master, its followers, the sentinels. */
+const FIRST_COMMANDS = ["REPLICAOF NO", "REPLICAOF", "MONITOR", "SENTINEL SET", "CONFIG SET"];
+
+/** When a new group may be struck before it was ever whole, ms. */
+const EARLY_MS = 8000;
+
 /** Draws a run: of every five seeds three draw any faults, two a situation in which one law alone is at stake. */
 export function drawPlan(seed: number): Plan {
+  const early = drawEarly(new Random(seed, 9));
+  return early.length === 0 ? drawLater(seed) : { ...drawLater(seed), early };
+}
+
+/** One run in seven is struck while the group comes up. */
+function drawEarly(random: Random): Fault[] {
+  if (!random.chance(1 / 7)) return [];
+  return Array.from({ length: random.integer(1, 2) }, () => {
+    const at = Math.round(random.between(0, EARLY_MS));
+    const ms = span(random);
+    const who = random.pick(["leader", "leader", "follower"] as const);
+    const target = random.pick(["0", "1", "2"] as const);
+    const command = random.pick(FIRST_COMMANDS);
+    const afterMs = Math.round(random.next() * 40) / 10;
+    return random.pick<Fault>([
+      { at, kind: "kill handler", who, ms },
+      { at, kind: "freeze handler", who, ms },
+      { at: 0, kind: "kill handler at", command, afterMs, ms },
+      { at: 0, kind: "kill handler at", command, afterMs, ms },
+      { at: 0, kind: "freeze handler at", command, afterMs, ms },
+      { at, kind: "kill redis", target },
+      { at, kind: "kill sentinel", target },
+      { at, kind: "delete pod", target },
+      { at, kind: "api", state: "refuses", ms },
+      { at, kind: "conflicts", ms },
+      { at, kind: "stale watches", delayMs: afterMs * 500, ms },
+      { at, kind: "cut handlers off", who, ms, from: "pods" },
+    ]);
+  });
+}
+
+function drawLater(seed: number): Plan {
   const random = new Random(seed, 7);
   const beside = drawShape(random);
   const faults = seed % 5 === 0 || seed % 5 === 3 ? drawSituation(random) : drawAny(random);

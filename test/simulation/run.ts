@@ -26,6 +26,8 @@ export interface Verdict {
 }
 
 const BOOTSTRAP_MS = 60_000;
+/** What waits for a command of a first start has so long after the other early faults, ms. */
+const ARMED_MS = 10_000;
 const CONVERGE_MS = 60_000;
 /** All is well when it has been so for this long, ms. */
 const CALM_MS = 2500;
@@ -122,9 +124,14 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
     return watch.broken === undefined ? undefined : verdict("INV1", watch.broken);
   };
 
-  await world.run(BOOTSTRAP_MS, () => bad() || watch.wellMs >= 1000);
-  const early = urgent();
-  if (early !== undefined) return early;
+  const early = plan.early ?? [];
+  for (const fault of early) world.schedule(fault.at, () => faults.strike(fault));
+  const mendedAt = early.reduce((end, fault) => Math.max(end, fault.at + ("ms" in fault ? fault.ms : 0)), 0);
+  if (early.length > 0) world.schedule(mendedAt + ARMED_MS, () => faults.mend());
+  const settled = early.length === 0 ? 0 : mendedAt + ARMED_MS;
+  await world.run(settled + BOOTSTRAP_MS, () => bad() || (world.now > settled && watch.wellMs >= 1000));
+  const atStart = urgent();
+  if (atStart !== undefined) return atStart;
   if (watch.wellMs === 0) return verdict("BOOTSTRAP", group.unwell() ?? "");
   world.tell("GROUP", "is well; the faults begin");
   group.ledger.onPromotion = (server, by, deafMs) => laws.promoted(server, by, deafMs);

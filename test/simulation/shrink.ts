@@ -29,7 +29,8 @@ export async function shrink(failed: Verdict, run: (plan: Plan) => Promise<Verdi
 
 /** Plans that are one step smaller. */
 function* candidates(plan: Plan): Generator<Plan> {
-  const { faults, shape } = plan;
+  const { faults, shape, early = [] } = plan;
+  for (let at = 0; at < early.length; at += 1) yield { ...plan, early: early.filter((_, other) => other !== at) };
   for (let at = 0; at < faults.length; at += 1) yield { ...plan, faults: faults.filter((_, other) => other !== at) };
   if (shape.apart === true) yield { ...plan, shape: { ...shape, apart: false } };
   if (shape.reuse === true) yield { ...plan, shape: { ...shape, reuse: false } };

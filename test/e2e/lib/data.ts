@@ -6,6 +6,7 @@ import { waitUntil } from "./wait.ts";
 const BATCH = 5000;
 /** How long a script and the replicas may take, ms. */
 const COMMAND_MS = 5000;
+const WRITTEN_MS = 15_000;
 const REPLICATED_MS = 30_000;
 
 /** Writes `count` keys `kind:1` … with this value, one command each, and waits until `replicas` of the replicas have them. */
@@ -17,9 +18,12 @@ export async function seed(group: Group, kind: string, count: number, value: str
     Math.min(count, (at + 1) * BATCH),
   ]);
   const commands = batches.map((ends) => ["EVAL", script, "0", kind, ...ends.map(String), value]);
-  const answers = await group.client.commands(target, commands, COMMAND_MS);
-  const problem = answers.find((answer) => "error" in answer);
-  if (problem !== undefined) throw new Error(`${kind}: ${JSON.stringify(problem)}`);
+  // Again from the start where the connection still led to a former master, and was cut.
+  await waitUntil(`${kind} to be written`, WRITTEN_MS, async () => {
+    const answers = await group.client.commands(target, commands, COMMAND_MS);
+    const problem = answers.find((answer) => "error" in answer);
+    if (problem !== undefined) throw new Error(JSON.stringify(problem));
+  });
   await waitUntil(`${replicas} replicas to have ${kind}`, REPLICATED_MS, async () => {
     const [, waited] = await group.client.commands(target, [
       ["SET", `${kind}:seeded`, value],

@@ -32,7 +32,11 @@ interface AuditEvent {
     readonly name?: string;
   };
   readonly annotations?: Readonly<Record<string, string>>;
+  readonly responseStatus?: { readonly code?: number };
 }
+
+/** Priority and fairness comes before authorization: nobody has asked yet whether it is allowed. */
+const TOO_MANY_REQUESTS = 429;
 
 interface Rule {
   readonly apiGroups: readonly string[];
@@ -56,6 +60,7 @@ export async function askedBy(namespace: string, cluster: string, pods?: readonl
     const event = eventOf(line);
     if (event?.user?.username !== account || event.objectRef?.resource === undefined) continue;
     if (pods !== undefined && !(event.user.extra?.[POD_NAME] ?? []).some((pod) => pods.includes(pod))) continue;
+    if (event.responseStatus?.code === TOO_MANY_REQUESTS) continue;
     const { resource, subresource, apiGroup = "" } = event.objectRef;
     const right = `${event.verb} ${apiGroup}/${subresource === undefined ? resource : `${resource}/${subresource}`}`;
     // A watch is told of at its beginning and at its end; one that still runs has only the first.

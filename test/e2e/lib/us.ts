@@ -1,4 +1,5 @@
 /** The installation under test itself: how many replicas of it run, and what they count. */
+import { text } from "node:stream/consumers";
 import { PATH } from "../../../kube/paths.ts";
 import type { Pod } from "../../../kube/types.ts";
 import { type Bed, SYSTEM } from "./bed.ts";
@@ -21,8 +22,8 @@ export async function countedByUs(bed: Bed, series: string): Promise<number[]> {
   return await Promise.all(
     items.map(async ({ metadata }) => {
       const path = `/api/v1/namespaces/${SYSTEM}/pods/${metadata?.name}:8080/proxy/metrics`;
-      const { stdout } = await bed.kubectl(["get", "--raw", path]);
-      const line = stdout.split("\n").find((one) => one.startsWith(`${series} `));
+      const metrics = await text(await bed.kube.open(path));
+      const line = metrics.split("\n").find((one) => one.startsWith(`${series} `));
       return Number(line?.slice(series.length));
     }),
   );
