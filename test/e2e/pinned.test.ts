@@ -25,6 +25,8 @@ const PINNED_MS = 1000;
 const BUSY_MS = 1000;
 /** Of each kind. */
 const EACH = 3;
+/** Acknowledged before it stopped and not yet sent, or in the tenth of a second after it went on (docs/promise.md), by four writers. */
+const STOPPED_LOST = 20;
 /** Sentinel's own detection is awaited here; 2 s is the least that is allowed. */
 const DOWN_AFTER = "2s";
 
@@ -186,7 +188,7 @@ test("a master that stood still, and one that was cut off with its clients: demo
   });
   say(lost.message);
   expect(lost.message).toMatch(new RegExp(`^lost \\d+ (bytes|kB) of writes taken by ${stopped.name} between .* and `));
-  expect((await verdict(group)).missing).toBe(0);
+  expect((await verdict(group)).missing).toBeLessThanOrEqual(STOPPED_LOST);
 
   // The smaller side of the partition gets the master, and a client with it.
   await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
