@@ -5,6 +5,7 @@
 import type { GroupFacts, MasterRecord, OutsiderFact, RedisUp } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { CAUGHT_UP_BYTES } from "./marks.ts";
+import { toChoose } from "./person.ts";
 import { NOTHING, type Policy, type Step } from "./policy.ts";
 import { proxiesAreReady, wanted } from "./proxies.ts";
 import { CLAIMED } from "./route.ts";
@@ -37,7 +38,7 @@ export const adopt: Policy = ({ facts, truth, memory }): Step => {
     const pods = own.map(({ member, redis }) => `${member.pod.name} (${redis.keys} keys)`).join(", ");
     return wait(
       `both ${source.pod} (${plain.keys} keys), which runs without redis-ha, and ${pods} have data that the other does not come from; ` +
-        `choose one with: kubectl annotate service ${facts.masterService.name} redis-ha.io/promote=POD, or delete the others and their data`,
+        `choose one with: ${toChoose(facts.masterService.name)}, or delete the others and their data`,
     );
   }
   // One that says master is the trace of an adoption that died half-way: the outsider still serves, so it copies again.

@@ -12,6 +12,7 @@ import {
   addressOf,
   electors,
   highestEpoch,
+  lostForMs,
   majority,
   monitoring,
   nameOf,
@@ -150,7 +151,7 @@ function mayServe(member: MemberFact | undefined): boolean {
 
 function unproven({ facts, memory }: Context, member: MemberFact | undefined, ip: string): Step {
   // Right after a loss the next attempt to connect is still under way: nothing to tell yet.
-  if (facts.at - (memory.lostAt ?? facts.at) < TELL_AFTER_MS) return { actions: [], state: "masterless" };
+  if (lostForMs(facts, memory.lostAt) < TELL_AFTER_MS) return { actions: [], state: "masterless" };
   const message = `master ${member === undefined ? ip : nameOf(member)} does not answer, which is no proof of its death; Sentinel's own detection decides`;
   return { actions: [], notices: [{ reason: REASON.WaitingForSentinel, message }], state: "masterless" };
 }

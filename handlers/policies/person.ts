@@ -1,7 +1,11 @@
 /** `redis-ha.io/promote: <pod>` on the master Service: a person chooses, in every state without a master. Checked, done, removed. */
+import { REQUEST } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { highestEpoch, nameOf, redisMembers, redisUp, sentinelsUp } from "./view.ts";
+
+/** What a person types to choose, for messages. */
+export const toChoose = (service: string, pod = "POD"): string => `kubectl annotate service ${service} ${REQUEST.promote}=${pod}`;
 
 export const person: Policy = (context): Step => {
   const { facts, truth } = context;

@@ -1,7 +1,8 @@
 /** The record on the master Service is gone (a person deleted the Service) while there is no master: what the sentinels know is written down again. */
 import { REASON } from "../../model/reasons.ts";
+import { toChoose } from "./person.ts";
 import { NOTHING, type Policy } from "./policy.ts";
-import { majority, memberAt, monitoring, nameOf, redisUp, sameAddress, sentinelElecting } from "./view.ts";
+import { lostForMs, majority, memberAt, monitoring, nameOf, redisUp, sameAddress, sentinelElecting } from "./view.ts";
 
 /** So long the sentinels that do not answer yet are waited for, ms. */
 const PATIENCE_MS = 15_000;
@@ -27,11 +28,11 @@ export const record: Policy = ({ facts, truth, memory }) => {
       stop: true,
     };
   }
-  if (facts.at - (memory.lostAt ?? facts.at) < PATIENCE_MS) return { actions: [], state: "masterless" };
+  if (lostForMs(facts, memory.lostAt) < PATIENCE_MS) return { actions: [], state: "masterless" };
   const pods = redisUp(facts).map(({ member, redis }) => `${member.pod.name} (${redis.keys} keys)`);
   const message =
     `Service ${service.name} has no record of a master, and only ${naming.length} sentinels name one (${address.ip}), ${majority(facts)} are needed to believe it; ` +
-    `choose one of ${pods.join(", ")} with: kubectl annotate service ${service.name} redis-ha.io/promote=POD`;
+    `choose one of ${pods.join(", ")} with: ${toChoose(service.name)}`;
   return {
     actions: [{ kind: "mark-service", halted: `${REASON.HaltedRecordMissing}: ${message}`, clearRequests: [] }],
     notices: [{ reason: REASON.HaltedRecordMissing, message }],

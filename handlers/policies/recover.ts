@@ -3,6 +3,7 @@ import type { GroupFacts, MasterRecord, MemberFact } from "../../model/facts.ts"
 import type { Action } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import { fileTime, grounds, isFromBefore, isLastMaster, rankByData } from "./freshness.ts";
+import { toChoose } from "./person.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { CLAIMED } from "./route.ts";
 import { fitForFailover } from "./successor.ts";
@@ -10,6 +11,7 @@ import {
   electors,
   highestEpoch,
   livingMajority,
+  lostForMs,
   monitoring,
   nameOf,
   quorumReached,
@@ -55,30 +57,30 @@ export const recover: Policy = (context): Step => {
 };
 
 function choose({ facts, memory }: Context, up: readonly RedisMember[], record: MasterRecord): Step {
-  const lostFor = facts.at - (memory.lostAt ?? facts.at);
+  const lostFor = lostForMs(facts, memory.lostAt);
   const loading = up.filter(({ redis }) => redis.loading);
   if (loading.length > 0) return waitFor(`${loading.map(({ member }) => nameOf(member)).join(", ")} is loading its data`);
   const missing = redisMembers(facts).filter((member) => !member.pod.orphan && !up.some((one) => one.member === member));
-  const last = up.find((one) => isLastMaster(one, record) && one.redis.keys > 0 && !isFromBefore(one, record));
+  const lasts = up.filter((one) => isLastMaster(one, record));
+  const last = lasts.find((one) => one.redis.keys > 0 && !isFromBefore(one, record));
+  const volumeAbsent = record.volume !== undefined && lasts.length === 0;
   const best = lastCopy(facts, up) ?? rankByData(up, record)[0];
   if (best === undefined) return NOTHING;
+  const service = facts.masterService?.name ?? "";
 
   if (facts.settings.recovery === "manual") {
     return halt(
       REASON.HaltedManualRecovery,
       `recovery is manual: the freshest is ${nameOf(best.member)} (${grounds(best, record)}); ` +
-        `say so with: kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=${best.member.pod.name}`,
+        `say so with: ${toChoose(service, best.member.pod.name)}`,
     );
   }
-  const lacking = best.redis.keys === 0 ? lackingVolume(facts, up, missing, record) : undefined;
+  const lacking = best.redis.keys === 0 ? lackingVolume(facts, { up, lasts, missing, record }) : undefined;
   if (last === undefined && lostFor < facts.settings.recoveryWaitMs) {
     const withVolume = missing.filter(({ pod, redis }) => pod.volume !== undefined || redis?.state === "timeout");
-    const volumeAbsent = record.volume !== undefined && !up.some((one) => isLastMaster(one, record));
     if (volumeAbsent || withVolume.length > 0 || lacking !== undefined) {
       const pods = withVolume.map(({ pod }) => `${pod.volume === undefined ? "" : `volume ${pod.volume} of `}pod ${pod.name}`);
-      const what = volumeAbsent
-        ? `volume ${record.volume ?? ""} of the last master ${record.pod}`
-        : pods.join(", ") || `a volume with data (${lacking})`;
+      const what = volumeAbsent ? lastVolume(record) : pods.join(", ") || `a volume with data (${lacking})`;
       const left = Math.round((facts.settings.recoveryWaitMs - lostFor) / 1000);
       return {
         actions: up.flatMap(readyWhileWaiting),
@@ -98,8 +100,7 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
   if (lacking !== undefined) {
     const halted = halt(
       REASON.HaltedDataMissing,
-      `no node has data, and ${lacking}; bring the data back, or begin empty with: ` +
-        `kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=${best.member.pod.name}`,
+      `no node has data, and ${lacking}; bring the data back, or begin empty with: ${toChoose(service, best.member.pod.name)}`,
     );
     // The pod with the data may be one that is made only when these are Ready.
     return { ...halted, actions: [...halted.actions, ...up.flatMap(readyWhileWaiting)] };
@@ -127,20 +128,24 @@ function choose({ facts, memory }: Context, up: readonly RedisMember[], record: 
   };
 }
 
+const lastVolume = ({ volume = "", pod }: MasterRecord): string => `volume ${volume} of the last master ${pod}`;
+
+/** Who is here after an outage, and who is not. */
+interface Found {
+  readonly up: readonly RedisMember[];
+  /** of those: the last master's pod, or whatever has its volume */
+  readonly lasts: readonly RedisMember[];
+  readonly missing: readonly MemberFact[];
+  readonly record: MasterRecord;
+}
+
 /**
  * Nobody has data: what speaks against beginning empty, in words. A group with volumes may have its data on one that is not here, or on one that was deleted and made
  * anew under its old name. Not so in the pod that was master last, which has its own; nor where the last master's volume came up with files of before: what it
  * had saved is here, and is nothing; nor where nobody saves. A group that halted for that stays so: a server that waits, empty, writes files when it ends.
  */
-function lackingVolume(
-  { masterService }: GroupFacts,
-  up: readonly RedisMember[],
-  missing: readonly MemberFact[],
-  record: MasterRecord,
-): string | undefined {
-  const lasts = up.filter((one) => isLastMaster(one, record));
-  if (record.volume !== undefined && lasts.length === 0)
-    return `volume ${record.volume} of the last master ${record.pod} is not there`;
+function lackingVolume({ masterService }: GroupFacts, { up, lasts, missing, record }: Found): string | undefined {
+  if (record.volume !== undefined && lasts.length === 0) return `${lastVolume(record)} is not there`;
   if (lasts.some(({ member }) => member.pod.uid === record.uid && member.pod.volume !== undefined)) return undefined;
   if (up.every(({ redis }) => !redis.saves)) return undefined;
   const stands = masterService?.halted?.startsWith(REASON.HaltedDataMissing) === true;
@@ -184,12 +189,11 @@ function silentMaster({ facts, truth }: Context, record: MasterRecord): MemberFa
  */
 function standStill({ facts, truth, memory }: Context, silent: MemberFact): Step {
   if (!quorumReached(facts) || (truth.kind === "named" && electors(facts, truth.address).length > 0)) return NOTHING;
-  if (facts.at - (memory.lostAt ?? facts.at) < TELL_AFTER_MS) return NOTHING;
+  if (lostForMs(facts, memory.lostAt) < TELL_AFTER_MS) return NOTHING;
   const { name } = silent.pod;
   const message =
     `${nameOf(silent)} was the last master and does not answer; it may still take writes, so nobody is made master beside it. ` +
-    `If it is gone for good: kubectl delete pod ${name} --force; or choose: ` +
-    `kubectl annotate service ${facts.masterService?.name ?? ""} redis-ha.io/promote=POD`;
+    `If it is gone for good: kubectl delete pod ${name} --force; or choose: ${toChoose(facts.masterService?.name ?? "")}`;
   return { actions: [], notices: [{ reason: REASON.WaitingForLastMaster, message }], state: "masterless" };
 }
 

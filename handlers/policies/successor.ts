@@ -1,6 +1,6 @@
 /** Which replica shall be the next master. Pure; one order for failover and handover. */
 import type { Address, GroupFacts, MemberFact } from "../../model/facts.ts";
-import { type RedisMember, redisUp, sameAddress } from "./view.ts";
+import { lostForMs, type RedisMember, redisUp, sameAddress } from "./view.ts";
 
 /** A replica that is still in the line of a master's data: same replication history, something received, not in the middle of a full copy. */
 export function inLine(one: RedisMember, replid: string): boolean {
@@ -24,7 +24,7 @@ export const SILENT_HEIR_MS = 1000;
  * @param lostAt when the master was lost
  */
 export function fitForFailover(facts: GroupFacts, replid: string, lostAt: number | undefined): RedisMember[] {
-  const lostFor = facts.at - (lostAt ?? facts.at);
+  const lostFor = lostForMs(facts, lostAt);
   return redisUp(facts).filter((one) => isFit(one, replid, lostFor));
 }
 
@@ -33,7 +33,7 @@ export function fitForFailover(facts: GroupFacts, replid: string, lostAt: number
  * when the master was lost longer ago than they are waited for. Nobody listening is no silence: what such a process had is gone.
  */
 export function silentHeirs(facts: GroupFacts, replid: string, lostAt: number | undefined): MemberFact[] {
-  const lostFor = facts.at - (lostAt ?? facts.at);
+  const lostFor = lostForMs(facts, lostAt);
   if (lostFor >= SILENT_HEIR_MS) return [];
   return facts.members.filter((member) => {
     const { pod, redis } = member;

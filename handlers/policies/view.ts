@@ -137,3 +137,6 @@ export function nameAt(facts: GroupFacts, address: Address): string {
   const record = facts.masterService?.record;
   return record?.ip === address.ip ? record.pod : (memberAt(facts, address)?.pod.name ?? address.ip);
 }
+
+/** For how long the group has had no confirmed master, ms; 0 while it is only now being found out. */
+export const lostForMs = (facts: GroupFacts, lostAt: number | undefined): number => facts.at - (lostAt ?? facts.at);

@@ -9,7 +9,7 @@ import { REASON } from "../../model/reasons.ts";
 import { EXAMPLES } from "./lib/bed.ts";
 import { eventsOf } from "./lib/events.ts";
 import { test } from "./lib/scenario.ts";
-import { countedByUs } from "./lib/us.ts";
+import { countedByAllOfUs } from "./lib/us.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
@@ -24,10 +24,8 @@ test("somebody resets the selector again and again: repaired, counted and told, 
   const { pod, name } = await group.master();
   const right = pod.metadata?.labels?.[LABEL.instance];
   const wrong = (await group.pods()).find(({ metadata }) => metadata?.name !== name)?.metadata?.labels?.[LABEL.instance];
-  const counted = async (): Promise<number> => {
-    const each = await countedByUs(bed, `redis_ha_events_total{reason="${REASON.SelectorRepaired}"}`);
-    return each.filter((count) => !Number.isNaN(count)).reduce((sum, count) => sum + count, 0);
-  };
+  const counted = async (): Promise<number> =>
+    await countedByAllOfUs(bed, `redis_ha_events_total{reason="${REASON.SelectorRepaired}"}`);
   const before = await counted();
 
   const reset = async (): Promise<boolean> => {

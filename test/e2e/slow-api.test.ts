@@ -5,8 +5,7 @@ import { expect } from "vitest";
 import { EXAMPLES, signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import { test } from "./lib/scenario.ts";
-import { deadWebhook } from "./lib/slow-api.ts";
-import { countedByUs } from "./lib/us.ts";
+import { deadWebhook, refusedOf } from "./lib/slow-api.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
@@ -28,10 +27,7 @@ test("refused for lack of seats (429), then slowed down by somebody's dead webho
   await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
   const webhook = await deadWebhook(bed, space.namespace);
   await space.client.startWriters(await group.throughService());
-  const refusals = async (): Promise<number> => {
-    const each = await countedByUs(bed, 'redis_ha_kube_request_seconds_count{method="PATCH",code="429"}');
-    return each.filter((count) => !Number.isNaN(count)).reduce((sum, count) => sum + count, 0);
-  };
+  const refusals = async (): Promise<number> => await refusedOf(bed, "PATCH");
   const kill = async (name: string): Promise<void> => await signal(bed, space.namespace, name, "redis", "SIGKILL");
 
   const before = await refusals();

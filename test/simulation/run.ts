@@ -4,7 +4,7 @@ import { NAMESPACE } from "./cluster/controllers.ts";
 import { Faults } from "./faults.ts";
 import { SERVICE, SimGroup } from "./group.ts";
 import { Laws } from "./laws.ts";
-import { nameOfFault, type Plan } from "./plan.ts";
+import { type Fault, nameOfFault, type Plan } from "./plan.ts";
 import { connectThrough } from "./servers/ioredis.ts";
 import { inhabit } from "./world/runtime.ts";
 import { World } from "./world/world.ts";
@@ -124,11 +124,16 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
     return watch.broken === undefined ? undefined : verdict("INV1", watch.broken);
   };
 
-  const early = plan.early ?? [];
-  for (const fault of early) world.schedule(fault.at, () => faults.strike(fault));
-  const mendedAt = early.reduce((end, fault) => Math.max(end, fault.at + ("ms" in fault ? fault.ms : 0)), 0);
-  if (early.length > 0) world.schedule(mendedAt + ARMED_MS, () => faults.mend());
-  const settled = early.length === 0 ? 0 : mendedAt + ARMED_MS;
+  /** Faults that count from now; returns when the last of them ends. */
+  const schedule = (coming: readonly Fault[]): number => {
+    const began = world.now;
+    for (const fault of coming) world.schedule(fault.at, () => faults.strike(fault));
+    return Math.max(began, ...coming.map((fault) => began + fault.at + ("ms" in fault ? fault.ms : 0)));
+  };
+
+  const { early = [] } = plan;
+  const settled = early.length === 0 ? 0 : schedule(early) + ARMED_MS;
+  if (settled > 0) world.schedule(settled, () => faults.mend());
   await world.run(settled + BOOTSTRAP_MS, () => bad() || (world.now > settled && watch.wellMs >= 1000));
   const atStart = urgent();
   if (atStart !== undefined) return atStart;
@@ -136,14 +141,7 @@ export async function simulate(plan: Plan, tells = false): Promise<Verdict> {
   world.tell("GROUP", "is well; the faults begin");
   group.ledger.onPromotion = (server, by, deafMs) => laws.promoted(server, by, deafMs);
 
-  const began = world.now;
-  let last = began;
-  for (const fault of plan.faults) {
-    world.schedule(fault.at, () => faults.strike(fault));
-    const lasts = "ms" in fault ? fault.ms : 0;
-    last = Math.max(last, began + fault.at + lasts);
-  }
-  await world.run(last + 200, bad);
+  await world.run(schedule(plan.faults) + 200, bad);
   const during = urgent();
   if (during !== undefined) return during;
   faults.mend();

@@ -3,7 +3,7 @@ import { PATH } from "../../../kube/paths.ts";
 import type { Pod } from "../../../kube/types.ts";
 import { type Bed, SYSTEM, signal } from "./bed.ts";
 import { ClientPod } from "./client-pod.ts";
-import { countedByUs } from "./us.ts";
+import { countedByAllOfUs } from "./us.ts";
 import { waitUntil } from "./wait.ts";
 
 /** redis-ha's own account. */
@@ -77,12 +77,19 @@ export async function deadWebhook(bed: Bed, namespace: string): Promise<DeadWebh
     noSeats: async (withinS) => {
       const name = `${namespace}-seats`;
       await configure(name, withinS, "events", [{ name: "held", expression: `object.metadata.name.startsWith("${HELD}")` }]);
-      const level = { type: "Limited", limited: { nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0 } };
       const version = { apiVersion: "flowcontrol.apiserver.k8s.io/v1", metadata: { name } };
       await apply(bed, {
         ...version,
         kind: "PriorityLevelConfiguration",
-        spec: { ...level, limited: { ...level.limited, limitResponse: { type: "Reject" } } },
+        spec: {
+          type: "Limited",
+          limited: {
+            nominalConcurrencyShares: 0,
+            lendablePercent: 0,
+            borrowingLimitPercent: 0,
+            limitResponse: { type: "Reject" },
+          },
+        },
       });
       const every = { verbs: ["*"], apiGroups: ["*"], resources: ["*"], namespaces: ["*"], clusterScope: true };
       await apply(bed, {
@@ -110,7 +117,8 @@ export async function deadWebhook(bed: Bed, namespace: string): Promise<DeadWebh
         for (const one of ends) await one();
       };
       // A level without seats still serves one request at a time, so one has to last: it waits for the dead webhook. Those of redis-ha that come first do no harm.
-      const before = await refusedRenewals(bed);
+      // The renewal of the Lease (PUT) is the first that redis-ha notices, within a second.
+      const before = await refusedOf(bed, "PUT");
       let holders = 0;
       let heldAt = 0;
       try {
@@ -120,7 +128,7 @@ export async function deadWebhook(bed: Bed, namespace: string): Promise<DeadWebh
             holders += 1;
             heldAt = performance.now();
           }
-          if ((await refusedRenewals(bed)) === before) throw new Error(`served, beside ${holders} requests that last`);
+          if ((await refusedOf(bed, "PUT")) === before) throw new Error(`served, beside ${holders} requests that last`);
         });
       } catch (error) {
         await end();
@@ -131,10 +139,9 @@ export async function deadWebhook(bed: Bed, namespace: string): Promise<DeadWebh
   };
 }
 
-/** How often the Lease could not be renewed for lack of a seat: the first thing that redis-ha notices, within a second. */
-async function refusedRenewals(bed: Bed): Promise<number> {
-  const each = await countedByUs(bed, 'redis_ha_kube_request_seconds_count{method="PUT",code="429"}');
-  return each.filter((count) => !Number.isNaN(count)).reduce((sum, count) => sum + count, 0);
+/** How many of redis-ha's requests of this method were answered by 429. */
+export async function refusedOf(bed: Bed, method: "PUT" | "PATCH"): Promise<number> {
+  return await countedByAllOfUs(bed, `redis_ha_kube_request_seconds_count{method="${method}",code="429"}`);
 }
 
 /** One request of redis-ha's account that lasts: its outcome does not matter. */

@@ -28,3 +28,9 @@ export async function countedByUs(bed: Bed, series: string): Promise<number[]> {
     }),
   );
 }
+
+/** The sum of it over the replicas that know it. */
+export async function countedByAllOfUs(bed: Bed, series: string): Promise<number> {
+  const each = await countedByUs(bed, series);
+  return each.filter((count) => !Number.isNaN(count)).reduce((sum, count) => sum + count, 0);
+}
