@@ -10,6 +10,7 @@ import type {
   RestartSentinelAction,
   SentinelFailoverAction,
   SentinelPeriods,
+  SentinelSettings,
   SetSentinelAction,
 } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
@@ -20,23 +21,26 @@ import { askVote } from "./votes.ts";
 
 const ANSWER_MS = 1000;
 
-/** A sentinel begins to watch the group's master, with the password and all settings, in one go. */
+/**
+ * A sentinel begins to watch the group's master. All in one write: a handler that dies in the middle must not leave a sentinel without the password, which
+ * sees nothing but a master that is down.
+ */
 export async function monitor(context: ActContext, action: MonitorAction): Promise<ActResult> {
   const link = sentinelLink(context, action.member);
   if (link === undefined) return refused("the sentinel is not connected");
   const name = context.links.masterName;
   const { master, settings } = action;
   try {
-    if (action.replace) await link.call(["SENTINEL", "REMOVE", name], ANSWER_MS).catch(() => undefined);
-    await link.call(["SENTINEL", "MONITOR", name, master.ip, String(master.port), String(settings.quorum)], ANSWER_MS);
-    const password = context.links.password;
-    const options = [
-      ...(password === undefined ? [] : ["auth-pass", password]),
-      ...["down-after-milliseconds", String(settings.downAfterMs)],
-      ...["failover-timeout", String(settings.failoverTimeoutMs)],
-      ...["parallel-syncs", String(settings.parallelSyncs)],
-    ];
-    await link.call(["SENTINEL", "SET", name, ...options], ANSWER_MS);
+    const answers = await link.all(
+      [
+        ...(action.replace ? [["SENTINEL", "REMOVE", name]] : []),
+        ["SENTINEL", "MONITOR", name, master.ip, String(master.port), String(settings.quorum)],
+        ["SENTINEL", "SET", name, ...authentication(context), ...optionsOf(settings)],
+      ],
+      ANSWER_MS,
+    );
+    // What REMOVE says does not matter: without it MONITOR is refused.
+    for (const answer of answers.slice(-2)) if (answer instanceof Error) throw answer;
     await meetPeers(context, action);
     context.log.info(
       { reason: REASON.SentinelConfigured, pod: action.member.pod.name, master: master.ip },
@@ -66,33 +70,47 @@ export async function hello(context: ActContext, action: HelloAction): Promise<A
   return agreed ? DONE : failed(`sentinel ${action.member.pod.name} did not take ${action.master.ip} with epoch ${action.epoch}`);
 }
 
-const OPTION = {
-  quorum: "quorum",
-  downAfterMs: "down-after-milliseconds",
-  failoverTimeoutMs: "failover-timeout",
-  parallelSyncs: "parallel-syncs",
-} as const;
-
 const PERIOD = { pingPeriodMs: "ping-period", infoPeriodMs: "info-period" } as const satisfies Record<
   keyof SentinelPeriods,
   string
 >;
 
+/**
+ * Settings that differ, and the periods. The password goes with the settings: where they differ, a MONITOR may have been cut off from its SET, and nothing that
+ * a sentinel tells shows whether it has one. It makes the links to the servers anew, which costs nothing (dropInstanceConnections of sentinel.c).
+ */
 export async function setSentinel(context: ActContext, action: SetSentinelAction): Promise<ActResult> {
   const link = sentinelLink(context, action.member);
   if (link === undefined) return refused("the sentinel is not connected");
-  const options = Object.entries(OPTION).flatMap(([key, option]) => {
-    const value = Reflect.get(action.settings, key);
-    return typeof value === "number" ? [option, String(value)] : [];
-  });
+  const options = optionsOf(action.settings);
   try {
-    if (options.length > 0) await link.call(["SENTINEL", "SET", context.links.masterName, ...options], ANSWER_MS);
+    if (options.length > 0)
+      await link.call(["SENTINEL", "SET", context.links.masterName, ...authentication(context), ...options], ANSWER_MS);
     for (const [name, ms] of Object.entries(action.periods))
       await link.call(["SENTINEL", "DEBUG", PERIOD[name as keyof typeof PERIOD], String(ms)], ANSWER_MS);
     return DONE;
   } catch (error) {
     return failed(`sentinel ${action.member.pod.name}: ${messageOf(error)}`);
   }
+}
+
+const OPTION = {
+  quorum: "quorum",
+  downAfterMs: "down-after-milliseconds",
+  failoverTimeoutMs: "failover-timeout",
+  parallelSyncs: "parallel-syncs",
+} as const satisfies Record<keyof SentinelSettings, string>;
+
+function optionsOf(settings: Partial<SentinelSettings>): string[] {
+  return Object.entries(OPTION).flatMap(([key, option]) => {
+    const value = settings[key as keyof typeof OPTION];
+    return value === undefined ? [] : [option, String(value)];
+  });
+}
+
+/** What the sentinels log in to the servers with. */
+function authentication({ links: { password } }: ActContext): string[] {
+  return password === undefined ? [] : ["auth-pass", password];
 }
 
 /**

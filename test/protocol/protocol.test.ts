@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { agrees, makeAgree, sayHello } from "../../handlers/act/hello.ts";
 import { rivalElected } from "../../handlers/act/rival.ts";
-import { sentinelFailover } from "../../handlers/act/sentinels.ts";
+import { sentinelFailover, setSentinel } from "../../handlers/act/sentinels.ts";
 import { winVotes } from "../../handlers/act/votes.ts";
 import type { Address, MemberFact } from "../../model/facts.ts";
 import { REDIS_PORT } from "../../model/names.ts";
@@ -271,5 +271,31 @@ describe.concurrent.each(VERSIONS.flatMap((version) => ACCESS.map((access) => ({
           .call(member === tilted[0] ? ["REPLICAOF", "NO", "ONE"] : ["REPLICAOF", master.ip, String(master.port)]);
       expect(await makeAgree(bed.context, tilted, master, election.epoch, tilted.length, 3000)).toBe(tilted.length);
     });
+
+    // With users of their own the sentinels have another password than the handlers, who don't set it.
+    if (access === "passwords")
+      test.sequential("a MONITOR that was cut off from its SET: the sentinel gets the password with its settings", async () => {
+        const members = await bed.read();
+        const [first, , last] = members;
+        if (first === undefined || last === undefined) throw new Error("no member");
+        const link = bed.sentinelLink(last);
+        await link.call(["SENTINEL", "REMOVE", NAME]);
+        await link.call(["SENTINEL", "MONITOR", NAME, addressOf(first).ip, String(REDIS_PORT), "2"]);
+        // Every question is refused, and its links are never up: nothing tells it of a replica.
+        const seen = async () => sentinelOf((await bed.read())[2] as MemberFact).master;
+        expect(await seen()).toMatchObject({ flags: expect.arrayContaining(["disconnected"]), replicas: [] });
+        const settings = { quorum: 2, downAfterMs: 60_000, failoverTimeoutMs: 10_000, parallelSyncs: 1 };
+        expect(await setSentinel(bed.context, { kind: "set-sentinel", member: last, settings, periods: {} })).toEqual({
+          outcome: "done",
+        });
+        await until(
+          "a sentinel that sees the group",
+          async () => {
+            const master = await seen();
+            return master.flags.join() === "master" && master.replicas.length === 2 && master.sentinels.length === 2;
+          },
+          20_000,
+        );
+      });
   },
 );

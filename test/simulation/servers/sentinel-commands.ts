@@ -131,9 +131,16 @@ function set(master: WatchedMaster, rest: readonly string[]): unknown {
     else if (rest[at] === "down-after-milliseconds") settings.downAfter = value;
     else if (rest[at] === "failover-timeout") settings.failoverTimeout = value;
     else if (rest[at] === "parallel-syncs") settings.parallelSyncs = value;
-    else if (rest[at] !== "auth-pass") return error(`ERR Invalid argument '${rest[at]}' to SENTINEL SET`);
+    else if (rest[at] === "auth-pass") authenticate(master, rest[at + 1]);
+    else return error(`ERR Invalid argument '${rest[at]}' to SENTINEL SET`);
   }
   return "OK";
+}
+
+/** dropInstanceConnections: the master's and its replicas' links are made anew */
+function authenticate(master: WatchedMaster, password: string | undefined): void {
+  master.authPass = password;
+  for (const one of [master, ...master.slaves]) one.hangUp();
 }
 
 function failover(master: WatchedMaster): unknown {

@@ -38,6 +38,8 @@ export interface MasterSettings {
 /** The watched master: sentinelRedisInstance with SRI_MASTER. */
 export class WatchedMaster extends Instance {
   configEpoch = 0;
+  /** auth-pass, for the master and its replicas; it goes with REMOVE */
+  authPass: string | undefined;
   slaves: Instance[] = [];
   sentinels: Instance[] = [];
   readonly settings: MasterSettings;
@@ -89,6 +91,8 @@ export class SentinelServer extends Server {
       this.monitor(known.ip, known.port, known);
       const master = this.master;
       if (master !== undefined) {
+        // The boot script writes it into every file.
+        master.authPass = this.password;
         master.configEpoch = known.configEpoch;
         master.leaderEpoch = known.leaderEpoch;
         for (const { ip, port } of known.replicas) this.addSlave(master, ip, port);
@@ -185,7 +189,7 @@ export class SentinelServer extends Server {
   /** sentinelHandleRedisInstance */
   #handle(one: Instance, master: WatchedMaster): void {
     if (one.gone) return;
-    this.#reconnect(one);
+    this.#reconnect(one, master);
     this.#sendPeriodic(one, master);
     if (this.tilt) {
       if (this.now - this.#tiltStart < PERIOD.tilt) return;
@@ -197,12 +201,12 @@ export class SentinelServer extends Server {
   }
 
   /** sentinelReconnectInstance */
-  #reconnect(one: Instance): void {
+  #reconnect(one: Instance, master: WatchedMaster): void {
     const { now } = this;
     if (!one.disconnected || now - one.lastReconnTime < this.pingPeriod) return;
     one.lastReconnTime = now;
     if (one.cc === undefined) {
-      const line = this.#line(one, () => {
+      const line = this.#line(one, master, () => {
         if (one.cc === line) one.cc = undefined;
         one.disconnected = true;
       });
@@ -211,7 +215,7 @@ export class SentinelServer extends Server {
       this.#ping(one);
     }
     if (one.kind !== "sentinel" && one.pc === undefined) {
-      const line = this.#line(one, () => {
+      const line = this.#line(one, master, () => {
         if (one.pc === line) one.pc = undefined;
         one.disconnected = true;
       });
@@ -228,8 +232,10 @@ export class SentinelServer extends Server {
     if (one.cc !== undefined && (one.kind === "sentinel" || one.pc !== undefined)) one.disconnected = false;
   }
 
-  #line(one: Instance, onClose: () => void): Line {
-    return new Line(this.network, this.proc, one.ip, one.port, this.password, onClose);
+  /** sentinelSendAuthIfNeeded: sentinel-pass for peers, auth-pass for the master and its replicas */
+  #line(one: Instance, master: WatchedMaster, onClose: () => void): Line {
+    const password = one.kind === "sentinel" ? this.password : master.authPass;
+    return new Line(this.network, this.proc, one.ip, one.port, password, onClose);
   }
 
   /** sentinelSendPing */
