@@ -2,10 +2,13 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { Pod } from "../../kube/types.ts";
-import { REDIS_PORT } from "../../model/names.ts";
+import { REDIS_PORT, REQUEST } from "../../model/names.ts";
+import { REASON } from "../../model/reasons.ts";
 import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
+import { eventOf } from "./lib/events.ts";
 import { underFault } from "./lib/fault.ts";
 import { filter, unfilter } from "./lib/firewall.ts";
+import type { Group } from "./lib/group.ts";
 import { groupViews } from "./lib/handlers-view.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
@@ -51,7 +54,46 @@ test("a firewall that refuses the handlers is no death: nobody is promoted; with
   } finally {
     for (const node of nodes) await unfilter(bed, node);
   }
+
+  // The kubelet is the only witness: the replicas hear nothing of the death, and the container, which died before, has to wait ten seconds for its restart.
+  await handBack(bed, group, master.name);
+  const cut = await separate(bed, group, master.name);
+  try {
+    const killed = await underFault(group, "kill -9 that only the kubelet sees", EXPECTED, async (pod) => {
+      await signal(bed, space.namespace, pod, "redis", "SIGKILL");
+      await waitUntil("a promotion", 20_000, async () => {
+        if ((await group.master()).name === pod) throw new Error("none yet");
+      });
+      for (const node of cut) await unfilter(bed, node);
+    });
+    expect(killed.before).toBe(master.name);
+    const { message } = await eventOf(bed, space.namespace, "Service", "cache-master", REASON.MasterDead);
+    expect(message).toContain("the kubelet reports that its container ended");
+  } finally {
+    for (const node of cut) await unfilter(bed, node);
+  }
 });
+
+async function handBack(bed: Bed, group: Group, pod: string): Promise<void> {
+  await bed.kubectl(["-n", group.namespace, "annotate", "service", "cache-master", `${REQUEST.handover}=${pod}`]);
+  await waitUntil(`${pod} to be master again`, 15_000, async () => expect((await group.master()).name).toBe(pod));
+  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+}
+
+/** No packet passes between this pod and the group's others. Returns the nodes with rules. */
+async function separate(bed: Bed, group: Group, pod: string): Promise<string[]> {
+  const pods = await group.pods();
+  const addressOf = (one: Pod): string => one.status?.podIP ?? "";
+  const ip = pods.filter(({ metadata }) => metadata?.name === pod).map(addressOf)[0] ?? "";
+  const others = `{ ${pods
+    .filter(({ metadata }) => metadata?.name !== pod)
+    .map(addressOf)
+    .join(", ")} }`;
+  const nodes = [...new Set(pods.map(({ spec }) => spec?.nodeName ?? ""))];
+  const rules = [`ip saddr ${ip} ip daddr ${others} drop`, `ip saddr ${others} ip daddr ${ip} drop`];
+  for (const node of nodes) await filter(bed, node, rules);
+  return nodes;
+}
 
 /** Resets what the handlers send to this redis; its sentinel, its replicas and its clients are not touched. Returns the nodes with rules. */
 async function refuseHandlers(bed: Bed, ip: string): Promise<string[]> {

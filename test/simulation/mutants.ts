@@ -27,7 +27,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a handover does not demote",
     law: "the old master follows before its pause is lifted",
-    changes: [change("handlers/act/handover.ts", "await pointTo(context, [action.from], master);", "")],
+    changes: [change("handlers/act/handover.ts", ", pointTo(context, [action.from], master)]", "]")],
   },
   {
     name: "a pause is never lifted",
@@ -52,7 +52,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the stalest replica is promoted",
     law: "the freshest replica is promoted",
-    changes: [change("handlers/act/promote.ts", "one.redis.offset > best.redis.offset", "one.redis.offset < best.redis.offset")],
+    changes: [
+      change("handlers/act/promote.ts", "one.redis.offset > highest.redis.offset", "one.redis.offset < highest.redis.offset"),
+    ],
   },
   {
     name: "the lowest epoch wins",
@@ -159,8 +161,8 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         "handlers/act/hello.ts",
-        'const message = [peer.ip, peer.port, peer.runId, epoch, name, master.ip, master.port, epoch].join(",");',
-        'const message = [peer.ip, peer.port, peer.runId, 0, name, master.ip, master.port, 0].join(",");',
+        "const message = [peer.ip, peer.port, peer.runId, epoch, context.links.masterName, master.ip, master.port, epoch];",
+        "const message = [peer.ip, peer.port, peer.runId, 0, context.links.masterName, master.ip, master.port, 0];",
       ),
     ],
   },
@@ -184,8 +186,8 @@ export const MUTANTS: readonly Mutant[] = [
         'if (redis.role !== "replica" || redis.loading || redis.syncing || redis.offset <= 0) return false;\n  return replid === "" || redis.replid === replid || redis.replid2 === replid;',
         'return redis.role === "replica";',
       ),
-      change("handlers/policies/successor.ts", "one.redis.linkDownMs <= lostFor + STALE_LINK_MS,", "one.redis.offset >= 0,"),
-      change("handlers/act/promote.ts", "one.redis.offset > best.redis.offset", "one.redis.keys < best.redis.keys"),
+      change("handlers/policies/successor.ts", "one.redis.linkDownMs <= lostFor + STALE_LINK_MS", "one.redis.offset >= 0"),
+      change("handlers/act/promote.ts", "one.redis.offset > highest.redis.offset", "one.redis.keys < highest.redis.keys"),
     ],
   },
   {
