@@ -33,6 +33,8 @@ export interface Window {
   /** the longest time for which this process itself stood still, ms: a busy machine, and no fault of the server's */
   readonly stallMs: number;
   readonly errors: Readonly<Record<string, number>>;
+  /** when each kind of error was met last */
+  readonly lastErrorAt: Readonly<Record<string, string>>;
   /** the first errors, with their times */
   readonly firstErrors: readonly string[];
 }
@@ -66,6 +68,7 @@ export class Writers {
   #gapMs = 0;
   #gapStartedAt = 0;
   #errors: Record<string, number> = {};
+  #lastErrorAt: Record<string, string> = {};
   #firstErrors: string[] = [];
 
   constructor(options: WritersOptions) {
@@ -91,6 +94,7 @@ export class Writers {
       gapStartedAt: iso(this.#gapStartedAt),
       stallMs: round(this.#stallMs),
       errors: { ...this.#errors },
+      lastErrorAt: { ...this.#lastErrorAt },
       firstErrors: this.#firstErrors,
     };
     if (reset) this.#open();
@@ -133,6 +137,7 @@ export class Writers {
     this.#stallMs = 0;
     this.#windowAcked = 0;
     this.#errors = {};
+    this.#lastErrorAt = {};
     this.#firstErrors = [];
   }
 
@@ -199,8 +204,10 @@ export class Writers {
   }
 
   #count(kind: string): void {
+    const at = iso(now_());
     this.#errors[kind] = (this.#errors[kind] ?? 0) + 1;
-    if (this.#firstErrors.length < ERRORS_SHOWN) this.#firstErrors.push(`${iso(now_())} ${kind}`);
+    this.#lastErrorAt[kind] = at;
+    if (this.#firstErrors.length < ERRORS_SHOWN) this.#firstErrors.push(`${at} ${kind}`);
   }
 }
 

@@ -23,6 +23,8 @@ const WHOLE_MS = 60_000;
 /** The promise, and what a busy machine gets on top, ms. */
 const PINNED_MS = 1000;
 const BUSY_MS = 1000;
+/** What a replica says to a writer. */
+const REFUSED = "READONLY";
 /** Of each kind. */
 const EACH = 3;
 /** Acknowledged before it stopped and not yet sent, or in the tenth of a second after it went on (docs/promise.md), by four writers. */
@@ -78,10 +80,14 @@ async function left(client: ClientPod, old: string, withinMs: number): Promise<{
   });
 }
 
-/** Since when writes have been acknowledged again: new connections lead to the master. By the same clock. */
+/**
+ * Since when new connections lead to the master, by the same clock: writes are acknowledged again, and no writer, which connects anew at every refusal, is refused as by
+ * a replica any more. The end of the gap alone does not tell: a single connection may be led by what the node remembers of an older one (ADR 0040).
+ */
 async function routedAt(client: ClientPod): Promise<{ at: number; stallMs: number }> {
-  const { gapStartedAt, gapMs, stallMs } = await client.window();
-  return { at: Date.parse(gapStartedAt) + gapMs, stallMs };
+  const { gapStartedAt, gapMs, stallMs, lastErrorAt } = await client.window();
+  const refused = lastErrorAt[REFUSED];
+  return { at: Math.max(Date.parse(gapStartedAt) + gapMs, refused === undefined ? 0 : Date.parse(refused)), stallMs };
 }
 
 async function another(group: Group, before: string, withinMs = 30_000): Promise<string> {
