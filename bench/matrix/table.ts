@@ -1,6 +1,6 @@
 /** The matrix as a Markdown table. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { quantile } from "../failover/results.ts";
+import { circumstances, replaceBetween, table } from "../markdown.ts";
 import type { MatrixFault } from "./fault.ts";
 import type { MatrixSample } from "./run.ts";
 
@@ -29,11 +29,7 @@ const HEAD = [
 
 /** Replaces what is between the markers of a file. */
 export function writeMatrix(file: string, results: MatrixResults, faults: Readonly<Record<string, MatrixFault>>): void {
-  const text = readFileSync(file, "utf8");
-  const begin = text.indexOf(BEGIN);
-  const end = text.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`${file} needs the lines ${BEGIN} and ${END}`);
-  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n\n${matrix(results, faults)}\n${text.slice(end)}`);
+  replaceBetween(file, [BEGIN, END], matrix(results, faults));
 }
 
 export function matrix(results: MatrixResults, faults: Readonly<Record<string, MatrixFault>>): string {
@@ -41,14 +37,10 @@ export function matrix(results: MatrixResults, faults: Readonly<Record<string, M
     const samples = results.samples.filter(({ fault }) => fault === name);
     return samples.length === 0 ? [] : [[what, ...cells(samples)]];
   });
-  const widths = HEAD.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (row: readonly string[]): string => `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
-  const about = Object.entries(results.about).map(([key, value]) => `${key} ${value}`);
   const failed = results.failures.map(({ fault, error }) => `- ${fault}: ${error}`);
-  const table = [line(HEAD), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
-  const parts = [`${about.join(", ")}.`, table];
+  const parts = [circumstances(results.about), table(HEAD, rows)];
   if (failed.length > 0) parts.push(`Runs that did not come to their end:\n\n${failed.join("\n")}`);
-  return `${parts.join("\n\n")}\n`;
+  return parts.join("\n\n");
 }
 
 function cells(samples: readonly MatrixSample[]): string[] {
