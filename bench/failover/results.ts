@@ -96,3 +96,25 @@ export function routingTimes(samples: readonly Sample[]): number[] {
     return agreed === undefined || routed === undefined ? [] : [Math.round((routed - agreed) * 10) / 10];
   });
 }
+
+/** What comes last of a gap: the clients' way back. */
+export const FIRST_WRITE = "first write";
+
+/**
+ * The parts of the gap, means in ms over all runs, in the order of time: each step's from the step before it, the first one's from the last acknowledged write
+ * before the gap (negative where it came before that), the last one's until a write was acknowledged again. Together they are the mean gap.
+ */
+export function partMeans(samples: readonly Sample[]): { step: string; ms: number }[] {
+  const sums = new Map<string, number>();
+  const add = (step: string, ms: number): void => void sums.set(step, (sums.get(step) ?? 0) + ms);
+  for (const { steps, gapMs, gapToMs } of samples) {
+    let last = gapToMs - gapMs;
+    for (const { step, ms } of steps.filter(({ ms }) => ms < gapToMs).sort((a, b) => a.ms - b.ms)) {
+      add(step, ms - last);
+      last = ms;
+    }
+    add(FIRST_WRITE, gapToMs - last);
+  }
+  const order = [...stepMedians(samples).map(({ step }) => step), FIRST_WRITE];
+  return order.flatMap((step) => (sums.has(step) ? [{ step, ms: (sums.get(step) ?? 0) / samples.length }] : []));
+}

@@ -2,7 +2,7 @@
 import { circumstances, replaceBetween, table } from "../markdown.ts";
 import { FAULTS } from "./faults.ts";
 import { forcedText } from "./forced.ts";
-import { quantile, type Results, routingTimes, samplesOf, stepMedians, summarize } from "./results.ts";
+import { partMeans, quantile, type Results, routingTimes, samplesOf, stepMedians, summarize } from "./results.ts";
 import type { Subject } from "./stack.ts";
 
 const BEGIN = "<!-- results: npm run bench:failover -- --json FILE --table THIS -->";
@@ -16,7 +16,7 @@ export function writeTable(file: string, results: Results): void {
 
 /** All tables of the results. */
 export function tables(results: Results): string {
-  const parts = [circumstances(results.about), gapTable(results), stepTable(results)];
+  const parts = [circumstances(results.about), gapTable(results), stepTable(results), partTable(results)];
   const routing = routingTimes(results.samples.filter(({ subject }) => subject === "ours"));
   if (routing.length > 0) {
     parts.push(
@@ -62,6 +62,23 @@ function stepTable(results: Results): string {
   if (rows.length === 0) return "";
   const head = ["fault", "steps, ms since the fault was made (medians)", "first write acknowledged"];
   return `Where the milliseconds go:\n\n${table(head, rows)}`;
+}
+
+function partTable(results: Results): string {
+  const rows = Object.entries(FAULTS).flatMap(([fault, { what }]) => {
+    const samples = samplesOf(results, fault, "ours");
+    if (samples.length === 0) return [];
+    const parts = partMeans(samples).map(({ step, ms: part }) => `${step} ${Math.round(part)}`);
+    const mean = samples.reduce((sum, { gapMs }) => sum + gapMs, 0) / samples.length;
+    return [[what, parts.join(" + "), ms(mean)]];
+  });
+  if (rows.length === 0) return "";
+  const head = [
+    "fault",
+    "parts of the gap, ms: each step from the one before, the first from the last acknowledged write",
+    "mean gap",
+  ];
+  return `The same as parts that add up to the gap (means):\n\n${table(head, rows)}`;
 }
 
 const ms = (value: number): string => `${Math.round(value)} ms`;

@@ -3,7 +3,7 @@ import { PATH } from "../../../kube/paths.ts";
 import type { Pod } from "../../../kube/types.ts";
 import { DOWN_AFTER_DEFAULT_MS } from "../../../model/annotation-table.ts";
 import { masterServiceName, REQUEST } from "../../../model/names.ts";
-import { limitMemory } from "../../../test/cluster/cluster.ts";
+import { limitMemory, oomKills } from "../../../test/cluster/cluster.ts";
 import { leader, stopAt } from "../../../test/e2e/lib/stop-at.ts";
 import { waitUntil } from "../../../test/e2e/lib/wait.ts";
 import type { Faults, MatrixFault, Scene } from "../fault.ts";
@@ -17,7 +17,8 @@ const HANDOVER_STEPS = ["paused", "equal", "voted", "promoted", "agreed", "demot
 const REACHED_MS = 15_000;
 
 /** The kubelet tells why a container ended: no other death may pass for this one. */
-async function untilKilledForMemory({ ours, pod, note }: Scene): Promise<void> {
+/** @param before the kernel's count of such deaths: a kill -9 has the same exit code */
+async function untilKilledForMemory({ ours, pod, note }: Scene, before: number): Promise<void> {
   await waitUntil("the kernel to kill the master", 30_000, async () => {
     const found = await ours.bed.kube.get<Pod>(PATH.pods(ours.namespace, pod));
     const status = found.status?.containerStatuses?.find(({ name }) => name === "redis");
@@ -25,6 +26,7 @@ async function untilKilledForMemory({ ours, pod, note }: Scene): Promise<void> {
     if (ended === undefined) throw new Error("its container still runs");
     note(`${ended.reason}, code ${ended.exitCode}, at ${ended.finishedAt}`);
     if (ended.exitCode !== 137) throw new Error(`the container ended with ${ended.exitCode}, ${ended.reason}`);
+    if (oomKills() === before) throw new Error("the kernel killed nobody for memory");
   });
 }
 
@@ -68,8 +70,10 @@ function tilted(count: number): MatrixFault {
       } finally {
         for (const pid of sentinels) process.kill(pid, "SIGCONT");
       }
-      // By now each of them has looked at its clock.
-      await seconds(1);
+      await waitUntil("TILT", 5000, async () => {
+        const tilted = (await scene.ours.group.sentinels()).filter(({ tilt }) => tilt);
+        if (tilted.length < count) throw new Error(`${tilted.length} of ${count} sentinels are in it`);
+      });
       kill(master);
       await untilAnotherMaster(scene);
     },
@@ -93,9 +97,10 @@ export const PROCESSES: Faults = {
     allowed: "death",
     act: async (scene) => {
       const { ours, pod, ip } = scene;
+      const before = oomKills();
       await limitMemory(ours.namespace, pod, "redis", MEMORY_LIMIT, { name: ours.cluster });
       const greedy = scene.client.commands(await ours.group.at(ip), [["EVAL", GREEDY, "0"]]).catch(() => undefined);
-      await untilKilledForMemory(scene);
+      await untilKilledForMemory(scene, before);
       await untilAnotherMaster(scene);
       await greedy;
     },
