@@ -39,8 +39,21 @@ export function matrix(results: MatrixResults, faults: Readonly<Record<string, M
   });
   const failed = results.failures.map(({ fault, error }) => `- ${fault}: ${error}`);
   const parts = [circumstances(results.about), table(HEAD, rows)];
+  const struck = Object.entries(faults).flatMap(([name, { what, varies }]) => {
+    const samples = results.samples.filter(({ fault }) => fault === name);
+    return varies === true && samples.length > 0 ? [`- ${what}: ${told(samples)}`] : [];
+  });
+  if (struck.length > 0) parts.push(`What was struck where the runs differ:\n\n${struck.join("\n")}`);
   if (failed.length > 0) parts.push(`Runs that did not come to their end:\n\n${failed.join("\n")}`);
   return parts.join("\n\n");
+}
+
+/** What the runs note, each with its number where it is more than one. */
+function told(samples: readonly MatrixSample[]): string {
+  const counts = new Map<string, number>();
+  for (const note of samples.flatMap(({ notes }) => notes)) counts.set(note, (counts.get(note) ?? 0) + 1);
+  const parts = [...counts].map(([note, count]) => (count === 1 ? note : `${note} (${count} times)`));
+  return parts.length === 0 ? "not noted" : parts.join(", ");
 }
 
 function cells(samples: readonly MatrixSample[]): string[] {
@@ -61,7 +74,7 @@ function cells(samples: readonly MatrixSample[]): string[] {
     `${sum(of(({ lost }) => lost))} of ${sum(of(({ acked }) => acked))}`,
     String(sum(of(({ allowedLoss }) => allowedLoss))),
     ms(Math.max(...of(({ twoWritableMs }) => twoWritableMs))),
-    late === 0 ? ms(quantile(whole, 0.5)) : `${late} × not in 60 s`,
+    late === 0 ? p50AndWorst(whole) : `${late} × not in 60 s`,
     [held(({ inv1 }) => inv1), held(({ inv2 }) => inv2), held(({ inv3 }) => inv3)].join(" "),
     String(
       Math.round(
@@ -73,5 +86,10 @@ function cells(samples: readonly MatrixSample[]): string[] {
     ),
   ];
 }
+
+const p50AndWorst = (values: readonly number[]): string => {
+  const p50 = ms(quantile(values, 0.5));
+  return values.length > 1 ? `${p50}, worst ${ms(Math.max(...values))}` : p50;
+};
 
 const ms = (value: number): string => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${Math.round(value)} ms`);
