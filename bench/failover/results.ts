@@ -1,5 +1,6 @@
 /** The file of results: written after every run, so that an interrupted benchmark loses nothing; and what is computed of it. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { withCommit } from "../../test/e2e/lib/commit.ts";
 import type { ForcedResult } from "./forced.ts";
 import type { Sample } from "./run.ts";
 import type { Subject } from "./stack.ts";
@@ -19,10 +20,16 @@ export interface Results {
   forced?: ForcedResult;
 }
 
-/** Reads results, or begins new ones where there is no file. */
-export function readResults(file: string | undefined, about: Results["about"]): Results {
-  if (file === undefined || !existsSync(file)) return { about, samples: [], failures: [] };
+/** Reads results; throws where there are none. */
+export function readResults(file: string): Results {
   return JSON.parse(readFileSync(file, "utf8")) as Results;
+}
+
+/** The results that more runs are added to; new ones where there is no file. */
+export function continued(file: string | undefined, about: Results["about"]): Results {
+  if (file === undefined || !existsSync(file)) return { about, samples: [], failures: [] };
+  const before = readResults(file);
+  return { ...before, about: withCommit(before.about) };
 }
 
 /** Replaces the file as a whole. */
@@ -88,4 +95,26 @@ export function routingTimes(samples: readonly Sample[]): number[] {
     const routed = at("endpoint", "routed");
     return agreed === undefined || routed === undefined ? [] : [Math.round((routed - agreed) * 10) / 10];
   });
+}
+
+/** What comes last of a gap: the clients' way back. */
+export const FIRST_WRITE = "first write";
+
+/**
+ * The parts of the gap, means in ms over all runs, in the order of time: each step's from the step before it, the first one's from the last acknowledged write
+ * before the gap (negative where it came before that), the last one's until a write was acknowledged again. Together they are the mean gap.
+ */
+export function partMeans(samples: readonly Sample[]): { step: string; ms: number }[] {
+  const sums = new Map<string, number>();
+  const add = (step: string, ms: number): void => void sums.set(step, (sums.get(step) ?? 0) + ms);
+  for (const { steps, gapMs, gapToMs } of samples) {
+    let last = gapToMs - gapMs;
+    for (const { step, ms } of steps.filter(({ ms }) => ms < gapToMs).sort((a, b) => a.ms - b.ms)) {
+      add(step, ms - last);
+      last = ms;
+    }
+    add(FIRST_WRITE, gapToMs - last);
+  }
+  const order = [...stepMedians(samples).map(({ step }) => step), FIRST_WRITE];
+  return order.flatMap((step) => (sums.has(step) ? [{ step, ms: (sums.get(step) ?? 0) / samples.length }] : []));
 }

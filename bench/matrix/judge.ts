@@ -2,6 +2,7 @@
 import { DOWN_AFTER_DEFAULT_MS } from "../../model/annotation-table.ts";
 import { maxLagDefaultS } from "../../model/settings.ts";
 import type { Allowed } from "./fault.ts";
+import type { Span } from "./spans.ts";
 
 /** What a run measured. */
 export interface Measured {
@@ -11,6 +12,8 @@ export interface Measured {
   readonly rate: number;
   readonly twoWritableMs: number;
   readonly addresses: number;
+  /** who was seen to take writes, and when */
+  readonly writable: Readonly<Record<string, readonly Span[]>>;
   /** from the end of the fault until the group was whole, ms; undefined: not in time */
   readonly convergedMs: number | undefined;
 }
@@ -30,17 +33,26 @@ export interface Verdict {
 const COUNTED_LATE_MS = 2000;
 /** So long a master that is cut off takes writes, by the default of min-replicas-max-lag, ms. */
 export const FENCE_MS = maxLagDefaultS(DOWN_AFTER_DEFAULT_MS) * 1000 + COUNTED_LATE_MS;
+/** The same with `durability: replicated`, ms: what docs/durability.md promises, as measured (ADR 0030), which is less than the sum of the clocks. */
+export const FENCE_REPLICATED_MS = 2500;
 /** What a dying master may have acknowledged and not sent: replies and the replicas' stream leave in the same pass of its loop, so this is ample, ms. */
 export const DEATH_MS = 50;
 export const CONVERGED_MS = 60_000;
 
-export function judge(measured: Measured, allowed: Allowed): Verdict {
-  const windowMs = { none: 0, death: DEATH_MS, isolated: FENCE_MS }[allowed];
+/** @param durable the group has `durability: replicated` and the clients WAIT: nothing may be lost by any fault */
+export function judge(measured: Measured, allowed: Allowed, durable = false): Verdict {
+  const windowMs = durable ? 0 : { none: 0, death: DEATH_MS, isolated: FENCE_MS }[allowed];
+  const fenceMs = durable ? FENCE_REPLICATED_MS : FENCE_MS;
   const allowedLoss = Math.ceil((measured.rate * windowMs) / 1000);
   return {
-    inv1: measured.addresses <= 1 && measured.twoWritableMs <= FENCE_MS,
+    inv1: oneSeen(measured) && measured.twoWritableMs <= fenceMs,
     inv2: measured.lost <= allowedLoss,
     inv3: measured.convergedMs !== undefined && measured.convergedMs <= CONVERGED_MS,
     allowedLoss,
   };
+}
+
+/** One address at most, and a witness that saw something: whoever is blind would see nothing wrong either. */
+export function oneSeen({ addresses, writable }: Pick<Measured, "addresses" | "writable">): boolean {
+  return addresses === 1 && Object.values(writable).some((spans) => spans.length > 0);
 }

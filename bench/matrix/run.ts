@@ -81,7 +81,7 @@ export async function runFault({ ours, client, name, fault, run, durable, logs: 
     const { acked, missing: lost } = await client.verify(where);
     const rate = (calmAcked / calmMs) * 1000;
     const { gapMs, stallMs, errors, firstErrors, gapStartedAt } = window;
-    const verdict = judge({ acked, lost, rate, convergedMs, ...seen }, durable ? "none" : fault.allowed);
+    const verdict = judge({ acked, lost, rate, convergedMs, ...seen }, fault.allowed, durable);
     const gapFromMs = Date.parse(gapStartedAt) - faultAt;
     const result = {
       fault: name,
@@ -122,6 +122,11 @@ async function converged(ours: Ours): Promise<[number | undefined, string | unde
   return [Math.round(performance.now() - start), missing];
 }
 
+/** Whole, and nothing left of the fault before: a sentinel in TILT would judge nothing for up to 30 s more. */
 export async function untilReady(ours: Ours): Promise<void> {
-  await waitUntil("a whole group", WHOLE_MS, async () => await ours.group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => {
+    await ours.group.whole(EXPECTED);
+    const tilted = (await ours.group.sentinels()).filter(({ tilt }) => tilt).map(({ pod }) => pod);
+    if (tilted.length > 0) throw new Error(`in TILT: ${tilted.join(", ")}`);
+  });
 }

@@ -1,5 +1,5 @@
 /** Which invariants held for one group in one episode. Pure. */
-import { DEATH_MS, FENCE_MS } from "../matrix/judge.ts";
+import { DEATH_MS, FENCE_MS, oneSeen } from "../matrix/judge.ts";
 import type { Span } from "../matrix/spans.ts";
 import type { Cost } from "./fault.ts";
 
@@ -52,7 +52,7 @@ export function judgeGroup({ struck, writable, ...measured }: Measured): GroupVe
     ...measured,
     allowedLoss,
     twoWritableMs,
-    inv1: measured.addresses <= 1 && twoWritableMs <= FENCE_MS,
+    inv1: oneSeen({ ...measured, writable }) && twoWritableMs <= FENCE_MS,
     inv2: measured.lost <= allowedLoss,
     inv3: measured.convergedMs !== undefined,
   };

@@ -5,7 +5,7 @@
 export { addressInUse, giveNext } from "./addresses.ts";
 export { buildCertManager } from "./build/cert-manager.ts";
 export { leftovers } from "./cleanup.ts";
-export { containerPid, containerProcesses, giveAddressNext, limitMemory } from "./containers.ts";
+export { containerPid, containerProcesses, giveAddressNext, limitMemory, oomKills } from "./containers.ts";
 export { delay } from "./delay/delay.ts";
 export { buildProjectImages, type ProjectImage, projectImageName } from "./images/project.ts";
 export { DEFAULT_NAME, down, type UpOptions, up } from "./lifecycle.ts";

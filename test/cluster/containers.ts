@@ -85,6 +85,13 @@ export async function limitMemory(
   writeFileSync(file, String(bytes));
 }
 
+/** How many processes of this machine the kernel has killed for want of memory since it booted (`oom_kill` of /proc/vmstat). */
+export function oomKills(): number {
+  const found = /^oom_kill (\d+)$/m.exec(readFileSync("/proc/vmstat", "utf8"))?.[1];
+  if (found === undefined) throw new Error("this kernel does not count oom_kill in /proc/vmstat");
+  return Number(found);
+}
+
 /** Makes a node give an address to its next pod, as soon as that address is free: as it happens by itself when the range is used up. */
 export function giveAddressNext(node: string, address: string, choice: Choice = {}): void {
   const layout = runningLayout(choice.name ?? DEFAULT_NAME);

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
 import type { Bench } from "./bench.ts";
 import { realBench } from "./real.ts";
-import { redis, type Script, sentinel } from "./scripts.ts";
+import { redis, type Script, sentinel, watching } from "./scripts.ts";
 import { simulatedBench } from "./simulated.ts";
 
 const open: Bench[] = [];
@@ -17,16 +17,18 @@ async function oldest(): Promise<ServerBinary> {
   return first;
 }
 
-async function compare(script: Script): Promise<void> {
-  const real = await realBench(await oldest());
+async function compare(script: Script, password?: string): Promise<void> {
+  const real = await realBench(await oldest(), password);
   open.push(real);
   const wanted = await script(real);
   // Nothing may have gone by without being seen: every line is about something.
   expect(Object.values(wanted).filter((value) => String(value).startsWith("(never"))).toEqual([]);
-  for (const seed of [1, 2, 3]) expect(await script(await simulatedBench(seed))).toEqual(wanted);
+  for (const seed of [1, 2, 3]) expect(await script(await simulatedBench(seed, password))).toEqual(wanted);
 }
 
 describe("the model does what the server does", () => {
   test("redis", () => compare(redis));
   test("sentinel", () => compare(sentinel));
+  test("what a sentinel sees: with and without the password, of a server and of itself that stood still", () =>
+    compare(watching, "the-password"));
 });

@@ -12,7 +12,8 @@ import { asText, type Bench, NO_ANSWER, type ServerName, type Wire } from "./ben
 const NUMBER: Readonly<Record<ServerName, number>> = { r1: 1, r2: 2, s1: 3, s2: 4, s3: 5 };
 let benches = 0;
 
-export async function realBench(binary: ServerBinary): Promise<Bench> {
+/** @param password of all servers; the sentinels have it for each other, and for the servers only what MONITOR and SET give them */
+export async function realBench(binary: ServerBinary, password?: string): Promise<Bench> {
   const folder = await mkdtemp(join(tmpdir(), "redis-ha-conformance-"));
   benches += 1;
   const network = `127.${10 + (process.pid % 240)}.${100 + benches}`;
@@ -32,6 +33,8 @@ export async function realBench(binary: ServerBinary): Promise<Bench> {
         ? [`sentinel announce-ip ${ip(server)}`]
         : [`replica-announce-ip ${ip(server)}`, 'save ""', "repl-diskless-sync-delay 1"]),
     ];
+    if (password !== undefined)
+      lines.push(`requirepass ${password}`, sentinel ? `sentinel sentinel-pass ${password}` : `masterauth ${password}`);
     const file = join(home, "server.conf");
     await writeFile(file, `${lines.join("\n")}\n`);
     const started = new Running(binary.server, [file, ...(sentinel ? ["--sentinel"] : [])], home, {}, join(home, "log"));
@@ -47,6 +50,7 @@ export async function realBench(binary: ServerBinary): Promise<Bench> {
       lazyConnect: true,
       maxRetriesPerRequest: 0,
       disableClientInfo: true,
+      ...(password === undefined ? {} : { password }),
     } as const;
     const redis = new Redis({ ...options, retryStrategy: (times) => (times < 100 ? 50 : null), enableReadyCheck: false });
     redis.on("error", () => undefined);

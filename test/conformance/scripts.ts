@@ -168,3 +168,58 @@ export const sentinel: Script = async (bench) => {
   seen["FAILOVER without a good replica"] = await s1.send(`SENTINEL FAILOVER ${GROUP}`);
   return seen;
 };
+
+/** Facts of Sentinel with passwords, of a server that stands still for a moment or for longer, and of TILT. Nobody fails over: the quorum is out of reach. */
+export const watching: Script = async (bench) => {
+  const seen: Record<string, unknown> = {};
+  const password = "the-password";
+  const r2 = await bench.wire("r2");
+  await r2.send(`REPLICAOF ${bench.ip("r1")} ${REDIS_PORT}`);
+  seen["with masterauth the link comes up"] = await until(bench, "up", () => info(r2, "master_link_status"));
+  const [s1, s2] = [await bench.wire("s1"), await bench.wire("s2")];
+  const monitor = `SENTINEL MONITOR ${GROUP} ${bench.ip("r1")} ${REDIS_PORT} 3`;
+  const options = "down-after-milliseconds 1500 failover-timeout 3000 parallel-syncs 1";
+  seen.MONITOR = [await s1.send(monitor), await s2.send(monitor)];
+  seen["with the password"] = await s1.send(`SENTINEL SET ${GROUP} auth-pass ${password} ${options}`);
+  seen["without it"] = await s2.send(`SENTINEL SET ${GROUP} ${options}`);
+  seen["who has it sees the master and the replica"] = await until(bench, "master 1", async () => {
+    return `${await watched(s1, "flags")} ${await watched(s1, "num-slaves")}`;
+  });
+  const DOWN = "s_down,master,disconnected";
+  seen["who has not sees it down"] = await until(bench, DOWN, () => watched(s2, "flags"));
+  seen["and knows nobody"] = [await watched(s2, "num-slaves"), await watched(s2, "num-other-sentinels")];
+  seen["and is known to nobody"] = await watched(s1, "num-other-sentinels");
+  seen["auth-pass later"] = await s2.send(`SENTINEL SET ${GROUP} auth-pass ${password}`);
+  seen["it sees the group"] = await until(bench, "master 1 1", async () => {
+    return `${await watched(s2, "flags")} ${await watched(s2, "num-slaves")} ${await watched(s2, "num-other-sentinels")}`;
+  });
+  seen["and is seen"] = await until(bench, "1", () => watched(s1, "num-other-sentinels"));
+
+  bench.freeze("r1");
+  await bench.wait(700);
+  bench.thaw("r1");
+  await bench.wait(1500);
+  seen["shorter than down-after"] = await watched(s1, "flags");
+  bench.freeze("r1");
+  seen["longer than that"] = await until(bench, /^s_down/, () => watched(s1, "flags")).then((flags) => flags.split(",")[0]);
+  seen["the other one says so when it is asked"] = await until(bench, "1", async () => {
+    return (await s2.send(`SENTINEL IS-MASTER-DOWN-BY-ADDR ${bench.ip("r1")} ${REDIS_PORT} 0 *`)).split(" ")[0] ?? "";
+  });
+  bench.thaw("r1");
+  seen["it goes on"] = await until(bench, "master", () => watched(s1, "flags"));
+
+  bench.freeze("s2");
+  await bench.wait(2500);
+  bench.thaw("s2");
+  seen["a sentinel that stood still is in TILT"] = await until(bench, "1", () => info(s2, "sentinel_tilt"));
+  bench.freeze("r1");
+  seen["the other one sees the master down"] = await until(bench, /^s_down/, () => watched(s1, "flags")).then(
+    (flags) => flags.split(",")[0],
+  );
+  await bench.wait(1500);
+  seen["in TILT nobody is down"] = (await s2.send(`SENTINEL IS-MASTER-DOWN-BY-ADDR ${bench.ip("r1")} ${REDIS_PORT} 0 *`)).split(
+    " ",
+  )[0];
+  bench.thaw("r1");
+  return seen;
+};

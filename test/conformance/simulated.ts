@@ -10,7 +10,7 @@ import { asText, type Bench, GROUP, NO_ANSWER, type ServerName, type Wire } from
 
 const NAMES: readonly ServerName[] = ["r1", "r2", "s1", "s2", "s3"];
 
-export async function simulatedBench(seed: number): Promise<Bench> {
+export async function simulatedBench(seed: number, password?: string): Promise<Bench> {
   const world = new World(seed);
   const network = new Network(world);
   const procs = new Map<ServerName, Proc>();
@@ -23,7 +23,7 @@ export async function simulatedBench(seed: number): Promise<Bench> {
     procs.set(name, proc);
     if (name.startsWith("s")) {
       const file = { myId: world.random.hex(40), currentEpoch: 0, master: undefined };
-      new SentinelServer({ name, group: GROUP, proc, network, site, password: undefined, file });
+      new SentinelServer({ name, group: GROUP, proc, network, site, password, file });
     } else {
       const disk = { kind: "none" as const, head: EMPTY, replid: "", modifiedAt: 0 };
       const parameters = { "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "replica-serve-stale-data": "yes" };
@@ -33,7 +33,7 @@ export async function simulatedBench(seed: number): Promise<Bench> {
         network,
         site,
         port: REDIS_PORT,
-        password: undefined,
+        password,
         disk,
         parameters,
         replicaof: undefined,
@@ -60,6 +60,7 @@ export async function simulatedBench(seed: number): Promise<Bench> {
     await pass(5000, () => end !== undefined || refused);
     const connection = end;
     if (connection === undefined) throw new Error(`${server} does not take a connection`);
+    if (password !== undefined) connection.send({ hello: { password, name: "" } } satisfies Commands);
     const replies: string[] = [];
     const heard: string[] = [];
     let closed = false;

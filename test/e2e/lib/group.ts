@@ -35,6 +35,8 @@ export interface SentinelSeen {
   readonly peers: number;
   readonly replicas: number;
   readonly flags: string;
+  /** its clock made a jump: for 30 s it judges nothing */
+  readonly tilt: boolean;
 }
 
 export interface Expected {
@@ -164,6 +166,7 @@ export class Group {
         const questions = [
           ["SENTINEL", "CKQUORUM", name],
           ["SENTINEL", "MASTER", name],
+          ["INFO", "sentinel"],
         ];
         const [answers, problem] = await this.#ask(pod.status?.podIP ?? "", SENTINEL_PORT, questions);
         const seen = pairs(answers?.[1]);
@@ -174,6 +177,7 @@ export class Group {
           peers: Number(seen.get("num-other-sentinels") ?? -1),
           replicas: Number(seen.get("num-slaves") ?? -1),
           flags: seen.get("flags") ?? "",
+          tilt: /^sentinel_tilt:1/m.test(textOf(answers?.[2])),
         };
       }),
     );

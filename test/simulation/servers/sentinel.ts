@@ -225,8 +225,13 @@ export class SentinelServer extends Server {
         one.pcLastActivity = this.now;
         this.hello(text);
       };
-      line.send(["SUBSCRIBE", HELLO], () => {
+      line.send(["SUBSCRIBE", HELLO], (reply) => {
         one.pcLastActivity = this.now;
+        // A refused SUBSCRIBE ends the connection (hiredis), and it is made anew with every ping period.
+        if (!(reply instanceof Error) || one.pc !== line) return;
+        line.close();
+        one.pc = undefined;
+        one.disconnected = true;
       });
     }
     if (one.cc !== undefined && (one.kind === "sentinel" || one.pc !== undefined)) one.disconnected = false;

@@ -7,8 +7,9 @@ const settings = {
     connectTimeout: 1000,
     // a connection without any byte for so long is closed; the ping keeps an idle one alive
     socketTimeout: 2000,
-    // must be given together with socketTimeout: the default strategy ends the client for good after a socket timeout
-    reconnectStrategy: (attempt) => Math.min(50 * 2 ** attempt, 500),
+    // must be given together with socketTimeout: the default strategy ends the client for good after a socket timeout.
+    // 20 ms more before each attempt, 300 ms at most
+    reconnectStrategy: (attempt) => Math.min(20 * (attempt + 1), 300),
   },
   pingInterval: 500,
 };

@@ -24,9 +24,9 @@ final class Main {
     // docs:begin
     // a command fails after this time; the default is 60 s
     uri.setTimeout(Duration.ofSeconds(2));
-    // attempts to reconnect, half a second apart at most; the default goes up to 30 s
+    // attempts to reconnect, 200 ms apart at most; the default goes up to 30 s
     var resources = ClientResources.builder()
-        .reconnectDelay(Delay.exponential(Duration.ofMillis(10), Duration.ofMillis(500), 2, TimeUnit.MILLISECONDS))
+        .reconnectDelay(Delay.exponential(Duration.ofMillis(10), Duration.ofMillis(200), 2, TimeUnit.MILLISECONDS))
         .build();
     var client = RedisClient.create(resources, uri);
     // A command that timed out leaves the connection open. What is sent and not acknowledged by the other machine within 2 s closes it.
