@@ -18,7 +18,15 @@ const replica = fc
 
 export const changing: fc.Arbitrary<GroupFacts> = fc
   .record({
-    master: word("refused", "refused", "replica nobody 0 keys=0", "master 1000", "master 1000", "master 1000 keys=0", "timeout known"),
+    master: word(
+      "refused",
+      "refused",
+      "replica nobody 0 keys=0",
+      "master 1000",
+      "master 1000",
+      "master 1000 keys=0",
+      "timeout known",
+    ),
     replicas: fc.record({ b: replica, c: replica, d: replica }),
     pods: fc.record({ b: word("", "", "terminating", "priority=0", "role=master"), c: word("", "", "node-going", "revision=2") }),
     historyKnown: fc.boolean(),
