@@ -32,7 +32,7 @@ export interface RestoreRecordAction {
   readonly epoch: number;
 }
 
-/** Makes one replica the master and tells every sentinel ("H", facts/promotion.md). */
+/** Makes one replica the master and tells every sentinel (by votes and hello, ADR 0001). */
 export interface PromoteAction {
   readonly kind: "promote";
   readonly cause: "bootstrap" | "recovery" | "failover" | "person";

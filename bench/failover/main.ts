@@ -10,10 +10,11 @@ import { parseArgs } from "node:util";
 import { down, up } from "../../test/cluster/cluster.ts";
 import { fullName } from "../../test/cluster/images/catalog.ts";
 import { DEFAULT_KUBERNETES } from "../../test/cluster/versions.ts";
+import { commit } from "../../test/e2e/lib/commit.ts";
 import { messageOf, say } from "../../test/e2e/lib/wait.ts";
 import { FAULTS } from "./faults.ts";
 import { force, forcedText } from "./forced.ts";
-import { readResults, samplesOf, summarize, writeResults } from "./results.ts";
+import { continued, readResults, samplesOf, summarize, writeResults } from "./results.ts";
 import { type Sample, sample, untilWhole } from "./run.ts";
 import { Site } from "./site.ts";
 import type { Stack, Subject } from "./stack.ts";
@@ -47,8 +48,15 @@ const subjects = values.subjects.split(",");
 const runs = Number(values.runs);
 const peerRuns = Math.min(runs, Number(values["peer-runs"]));
 
+if (values.table !== undefined) {
+  if (values.json === undefined) throw new Error("--table needs --json, the results of a benchmark");
+  writeTable(values.table, readResults(values.json));
+  process.exit();
+}
+
 const about = {
   date: new Date().toISOString().slice(0, 10),
+  commit: commit(),
   image: fullName(values.image),
   kubernetes: DEFAULT_KUBERNETES,
   nodes: NODES,
@@ -57,12 +65,7 @@ const about = {
   architecture: arch(),
   writers: Number(values.writers),
 };
-const results = readResults(values.append || values.table !== undefined ? values.json : undefined, about);
-
-if (values.table !== undefined) {
-  writeTable(values.table, results);
-  process.exit();
-}
+const results = continued(values.append ? values.json : undefined, about);
 
 let stopping = false;
 const stop = (signal: NodeJS.Signals): void => {

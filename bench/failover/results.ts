@@ -1,5 +1,6 @@
 /** The file of results: written after every run, so that an interrupted benchmark loses nothing; and what is computed of it. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { withCommit } from "../../test/e2e/lib/commit.ts";
 import type { ForcedResult } from "./forced.ts";
 import type { Sample } from "./run.ts";
 import type { Subject } from "./stack.ts";
@@ -19,10 +20,16 @@ export interface Results {
   forced?: ForcedResult;
 }
 
-/** Reads results, or begins new ones where there is no file. */
-export function readResults(file: string | undefined, about: Results["about"]): Results {
-  if (file === undefined || !existsSync(file)) return { about, samples: [], failures: [] };
+/** Reads results; throws where there are none. */
+export function readResults(file: string): Results {
   return JSON.parse(readFileSync(file, "utf8")) as Results;
+}
+
+/** The results that more runs are added to; new ones where there is no file. */
+export function continued(file: string | undefined, about: Results["about"]): Results {
+  if (file === undefined || !existsSync(file)) return { about, samples: [], failures: [] };
+  const before = readResults(file);
+  return { ...before, about: withCommit(before.about) };
 }
 
 /** Replaces the file as a whole. */

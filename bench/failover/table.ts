@@ -1,5 +1,5 @@
 /** The results as Markdown, written between two markers of a file. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { circumstances, replaceBetween, table } from "../markdown.ts";
 import { FAULTS } from "./faults.ts";
 import { forcedText } from "./forced.ts";
 import { partMeans, quantile, type Results, routingTimes, samplesOf, stepMedians, summarize } from "./results.ts";
@@ -11,17 +11,12 @@ const NAMES: Readonly<Record<Subject, string>> = { ours: "redis-ha", sentinel: "
 
 /** Replaces what is between the markers. */
 export function writeTable(file: string, results: Results): void {
-  const text = readFileSync(file, "utf8");
-  const begin = text.indexOf(BEGIN);
-  const end = text.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`${file} needs the lines ${BEGIN} and ${END}`);
-  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n\n${tables(results)}\n${text.slice(end)}`);
+  replaceBetween(file, [BEGIN, END], tables(results));
 }
 
 /** All tables of the results. */
 export function tables(results: Results): string {
-  const about = Object.entries(results.about).map(([key, value]) => `${key} ${value}`);
-  const parts = [`${about.join(", ")}.`, gapTable(results), stepTable(results), partTable(results)];
+  const parts = [circumstances(results.about), gapTable(results), stepTable(results), partTable(results)];
   const routing = routingTimes(results.samples.filter(({ subject }) => subject === "ours"));
   if (routing.length > 0) {
     parts.push(
@@ -33,7 +28,7 @@ export function tables(results: Results): string {
     const failed = results.failures.map(({ stack, fault, error }) => `- ${fault}, ${stack}: ${error}`);
     parts.push(`Runs that did not come to their end:\n\n${failed.join("\n")}`);
   }
-  return `${parts.filter((part) => part !== "").join("\n\n")}\n`;
+  return parts.filter((part) => part !== "").join("\n\n");
 }
 
 const HEAD = ["fault", "who", "n", "gap p50", "p99", "worst", "p50 against ours", "lost acknowledged writes", "whole again p50"];
@@ -50,7 +45,7 @@ function gapTable(results: Results): string {
       return [[what, NAMES[subject], String(one.n), ...gaps, ratio, lost, ms(one.wholeP50)]];
     });
   });
-  return markdown(HEAD, rows);
+  return table(HEAD, rows);
 }
 
 function stepTable(results: Results): string {
@@ -66,7 +61,7 @@ function stepTable(results: Results): string {
   });
   if (rows.length === 0) return "";
   const head = ["fault", "steps, ms since the fault was made (medians)", "first write acknowledged"];
-  return `Where the milliseconds go:\n\n${markdown(head, rows)}`;
+  return `Where the milliseconds go:\n\n${table(head, rows)}`;
 }
 
 function partTable(results: Results): string {
@@ -83,13 +78,7 @@ function partTable(results: Results): string {
     "parts of the gap, ms: each step from the one before, the first from the last acknowledged write",
     "mean gap",
   ];
-  return `The same as parts that add up to the gap (means):\n\n${markdown(head, rows)}`;
-}
-
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
+  return `The same as parts that add up to the gap (means):\n\n${table(head, rows)}`;
 }
 
 const ms = (value: number): string => `${Math.round(value)} ms`;

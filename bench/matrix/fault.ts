@@ -29,6 +29,8 @@ export interface MatrixFault {
   readonly clientWithMaster?: boolean;
   /** the data directory is a small disk of its own */
   readonly smallDisk?: boolean;
+  /** each run strikes something else; its notes, which the table prints, tell what */
+  readonly varies?: boolean;
   /** Makes the fault and takes it back; returns when nothing is wrong any more but what it caused. */
   act(scene: Scene): Promise<void>;
 }

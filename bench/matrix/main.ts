@@ -14,6 +14,7 @@ import { down, up } from "../../test/cluster/cluster.ts";
 import { fullName } from "../../test/cluster/images/catalog.ts";
 import { DEFAULT_KUBERNETES } from "../../test/cluster/versions.ts";
 import { ClientPod } from "../../test/e2e/lib/client-pod.ts";
+import { commit, withCommit } from "../../test/e2e/lib/commit.ts";
 import { messageOf, say } from "../../test/e2e/lib/wait.ts";
 import type { Ours } from "../failover/ours.ts";
 import { Site } from "../failover/site.ts";
@@ -147,12 +148,22 @@ function text(one: MatrixSample): string {
 
 function load(): MatrixResults {
   const { json, append, table } = values;
-  if (json !== undefined && existsSync(json) && (append || table !== undefined)) {
-    return JSON.parse(readFileSync(json, "utf8")) as MatrixResults;
+  if (table !== undefined && json === undefined) throw new Error("--table needs --json, the results of the matrix");
+  if (json !== undefined && (table !== undefined || (append && existsSync(json)))) {
+    const before = JSON.parse(readFileSync(json, "utf8")) as MatrixResults;
+    return table !== undefined ? before : { ...before, about: withCommit(before.about) };
   }
   const date = new Date().toISOString().slice(0, 10);
   return {
-    about: { date, image, kubernetes: DEFAULT_KUBERNETES, nodes: NODES, cores: availableParallelism(), ...DURABLE },
+    about: {
+      date,
+      commit: commit(),
+      image,
+      kubernetes: DEFAULT_KUBERNETES,
+      nodes: NODES,
+      cores: availableParallelism(),
+      ...DURABLE,
+    },
     samples: [],
     failures: [],
   };

@@ -1,6 +1,6 @@
 /** The matrix as a Markdown table. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { quantile } from "../failover/results.ts";
+import { circumstances, replaceBetween, table } from "../markdown.ts";
 import type { MatrixFault } from "./fault.ts";
 import type { MatrixSample } from "./run.ts";
 
@@ -29,11 +29,7 @@ const HEAD = [
 
 /** Replaces what is between the markers of a file. */
 export function writeMatrix(file: string, results: MatrixResults, faults: Readonly<Record<string, MatrixFault>>): void {
-  const text = readFileSync(file, "utf8");
-  const begin = text.indexOf(BEGIN);
-  const end = text.indexOf(END);
-  if (begin < 0 || end < begin) throw new Error(`${file} needs the lines ${BEGIN} and ${END}`);
-  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n\n${matrix(results, faults)}\n${text.slice(end)}`);
+  replaceBetween(file, [BEGIN, END], matrix(results, faults));
 }
 
 export function matrix(results: MatrixResults, faults: Readonly<Record<string, MatrixFault>>): string {
@@ -41,14 +37,23 @@ export function matrix(results: MatrixResults, faults: Readonly<Record<string, M
     const samples = results.samples.filter(({ fault }) => fault === name);
     return samples.length === 0 ? [] : [[what, ...cells(samples)]];
   });
-  const widths = HEAD.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (row: readonly string[]): string => `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
-  const about = Object.entries(results.about).map(([key, value]) => `${key} ${value}`);
   const failed = results.failures.map(({ fault, error }) => `- ${fault}: ${error}`);
-  const table = [line(HEAD), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
-  const parts = [`${about.join(", ")}.`, table];
+  const parts = [circumstances(results.about), table(HEAD, rows)];
+  const struck = Object.entries(faults).flatMap(([name, { what, varies }]) => {
+    const samples = results.samples.filter(({ fault }) => fault === name);
+    return varies === true && samples.length > 0 ? [`- ${what}: ${told(samples)}`] : [];
+  });
+  if (struck.length > 0) parts.push(`What was struck where the runs differ:\n\n${struck.join("\n")}`);
   if (failed.length > 0) parts.push(`Runs that did not come to their end:\n\n${failed.join("\n")}`);
-  return `${parts.join("\n\n")}\n`;
+  return parts.join("\n\n");
+}
+
+/** What the runs note, each with its number where it is more than one. */
+function told(samples: readonly MatrixSample[]): string {
+  const counts = new Map<string, number>();
+  for (const note of samples.flatMap(({ notes }) => notes)) counts.set(note, (counts.get(note) ?? 0) + 1);
+  const parts = [...counts].map(([note, count]) => (count === 1 ? note : `${note} (${count} times)`));
+  return parts.length === 0 ? "not noted" : parts.join(", ");
 }
 
 function cells(samples: readonly MatrixSample[]): string[] {
@@ -69,7 +74,7 @@ function cells(samples: readonly MatrixSample[]): string[] {
     `${sum(of(({ lost }) => lost))} of ${sum(of(({ acked }) => acked))}`,
     String(sum(of(({ allowedLoss }) => allowedLoss))),
     ms(Math.max(...of(({ twoWritableMs }) => twoWritableMs))),
-    late === 0 ? ms(quantile(whole, 0.5)) : `${late} × not in 60 s`,
+    late === 0 ? p50AndWorst(whole) : `${late} × not in 60 s`,
     [held(({ inv1 }) => inv1), held(({ inv2 }) => inv2), held(({ inv3 }) => inv3)].join(" "),
     String(
       Math.round(
@@ -81,5 +86,10 @@ function cells(samples: readonly MatrixSample[]): string[] {
     ),
   ];
 }
+
+const p50AndWorst = (values: readonly number[]): string => {
+  const p50 = ms(quantile(values, 0.5));
+  return values.length > 1 ? `${p50}, worst ${ms(Math.max(...values))}` : p50;
+};
 
 const ms = (value: number): string => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${Math.round(value)} ms`);

@@ -10,6 +10,7 @@ import { SYSTEM_NAMESPACE } from "../../model/names.ts";
 import { down, up } from "../../test/cluster/cluster.ts";
 import { fullName } from "../../test/cluster/images/catalog.ts";
 import { DEFAULT_KUBERNETES } from "../../test/cluster/versions.ts";
+import { commit } from "../../test/e2e/lib/commit.ts";
 import { diagnose } from "../../test/e2e/lib/diagnose.ts";
 import { messageOf, say, waitUntil } from "../../test/e2e/lib/wait.ts";
 import { Random } from "../../test/simulation/world/random.ts";
@@ -60,6 +61,7 @@ const site = await Site.open(values.cluster, image);
 const results: SoakResults = {
   about: {
     date: new Date().toISOString().slice(0, 10),
+    commit: commit(),
     minutes: values.minutes,
     seed: values.seed,
     image,

@@ -1,6 +1,6 @@
 /** The report of a soak, as Markdown between the markers of a file. */
-import { readFileSync, writeFileSync } from "node:fs";
 import { quantile } from "../failover/results.ts";
+import { circumstances, replaceBetween, table } from "../markdown.ts";
 import type { Episode } from "./episode.ts";
 import type { Flat } from "./flat.ts";
 import type { GroupVerdict } from "./judge.ts";
@@ -15,15 +15,11 @@ const BEGIN = "<!-- results: npm run soak -- --json FILE --table THIS -->";
 const END = "<!-- end of results -->";
 
 export function writeReport(file: string, results: SoakResults): void {
-  const text = readFileSync(file, "utf8");
-  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`${file} needs the lines ${BEGIN} and ${END}`);
-  writeFileSync(file, `${text.slice(0, begin + BEGIN.length)}\n\n${report(results)}\n${text.slice(end)}`);
+  replaceBetween(file, [BEGIN, END], report(results));
 }
 
 export function report({ about, episodes, handlers }: SoakResults): string {
-  const facts = Object.entries(about).map(([key, value]) => `${key} ${value}`);
-  const parts = [`${facts.join(", ")}.`, groupsTable(episodes), faultsTable(episodes), handlersTable(handlers)];
+  const parts = [circumstances(about), groupsTable(episodes), faultsTable(episodes), handlersTable(handlers)];
   const broken = episodes.flatMap(({ number, groups }) =>
     groups.filter(isBroken).map((one) => `- episode ${number}, ${one.kind}: ${whatBroke(one)}`),
   );
@@ -89,12 +85,6 @@ function handlersTable(handlers: SoakResults["handlers"]): string {
   );
   if (rows.length === 0) return "No process of the handlers lived long enough for its memory to be judged.";
   return table(["handler", "judged for", "resident memory", "slope", "open sockets"], rows);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (row: readonly string[]): string => `| ${row.map((cell, at) => cell.padEnd(widths[at] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
 }
 
 const ms = (value: number): string => (value >= 10_000 ? `${(value / 1000).toFixed(1)} s` : `${Math.round(value)} ms`);

@@ -1,5 +1,5 @@
 /**
- * Planned change of master without losing a write (facts/promotion.md section 4): pause writes, wait for equal offsets, promote ("H": by votes and hello; or "R": by
+ * Planned change of master without losing a write (ADR 0005): pause writes, wait for equal offsets, promote ("H": by votes and hello; or "R": by
  * SENTINEL FAILOVER), demote the old one, route, and when new connections lead to the new master, cut the old ones and lift the pause.
  * Every step is bounded. Before the promotion a failure lifts the pause and leaves all as it was; after it the only way is forward. A replica of the handlers that
  * finds out, at any step, that it leads no longer lets go of everything: the next leader finishes or goes back by the facts (`inherit`, `fence`, `failover`).

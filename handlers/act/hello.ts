@@ -1,5 +1,5 @@
 /**
- * Tells sentinels of a new configuration in their own hello protocol, and asks them back (sentinel.c, sentinelProcessHelloMessage; facts/promotion.md 1e).
+ * Tells sentinels of a new configuration in their own hello protocol, and asks them back (sentinel.c, sentinelProcessHelloMessage; ADR 0001).
  * A hello is only applied when its epoch is higher than the sentinel's own, so it can never undo a newer election.
  */
 import { setTimeout as sleep } from "node:timers/promises";

@@ -1,5 +1,5 @@
 /**
- * Makes one replica the master and has the sentinels agree ("H", facts/promotion.md): votes of a majority for one new epoch, the freshest replica,
+ * Makes one replica the master and has the sentinels agree ("H", ADR 0001): votes of a majority for one new epoch, the freshest replica,
  * REPLICAOF NO ONE, the others follow it, hello to every sentinel, majority asked back, then the Service is routed.
  * Whoever dies between two steps: an unvoted group is untouched, votes expire by themselves, a promoted node that nobody names is finished by `failover`.
  */

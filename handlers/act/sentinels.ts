@@ -139,7 +139,7 @@ export async function forget(context: ActContext, action: ForgetAction): Promise
 
 /**
  * The public way, for `promotion: sentinel` and as the fallback. Without the annotation the others vote for that sentinel first, so that none of them begins an
- * election of its own; `failover` tells them of the result as soon as the candidate is master ("FH", facts/promotion.md).
+ * election of its own; `failover` tells them of the result as soon as the candidate is master ("FH", ADR 0018).
  */
 export async function sentinelFailover(context: ActContext, action: SentinelFailoverAction): Promise<ActResult> {
   const link = sentinelLink(context, action.sentinel);

@@ -30,7 +30,7 @@ export async function tell(
   return byHello + anew;
 }
 
-/** REMOVE and MONITOR; returns how many sentinels did it. Their epochs begin anew: one that is left out would win the others back (facts/promotion.md 1d). */
+/** REMOVE and MONITOR; returns how many sentinels did it. Their epochs begin anew: one that is left out would win the others back (sentinel.c, sentinelProcessHelloMessage; ADR 0018). */
 export async function remonitor(context: ActContext, sentinels: readonly MemberFact[], master: Address): Promise<number> {
   const settings = wantedSettings(context.facts);
   const results = await Promise.all(

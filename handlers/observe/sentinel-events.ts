@@ -1,4 +1,4 @@
-/** Listens to every event of one sentinel. Messages only wake; the two things taken from them are hints (design law 2). */
+/** Listens to every event of one sentinel. Messages only wake; the two things taken from them are hints (docs/architecture.md, "The loop of a group"). */
 import type { Address } from "../../model/facts.ts";
 import { Link, type LinkOptions } from "./link.ts";
 

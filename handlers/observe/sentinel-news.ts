@@ -1,4 +1,4 @@
-/** The two things that are taken from Sentinel's messages: an address that is being promoted, and the highest epoch spoken of (design law 2). */
+/** The two things that are taken from Sentinel's messages: an address that is being promoted, and the highest epoch spoken of (docs/architecture.md, "The loop of a group"). */
 import type { PromotionHint } from "../../model/facts.ts";
 import { candidateOf, epochOf, type SentinelEvent } from "./sentinel-events.ts";
 

@@ -93,8 +93,8 @@ function watch(message: string): Step {
 }
 
 /**
- * A sentinel leader has promoted its candidate, which says so itself, and will tell the others up to a second later (facts/sentinel.md section 1).
- * Told on in its own epoch, so that all sentinels agree now and the leader's death changes nothing ("FH", facts/promotion.md 1c).
+ * A sentinel leader has promoted its candidate, which says so itself, and will tell the others up to a second later, when INFO has told it (sentinel.c, sentinelRefreshInstanceInfo).
+ * Told on in its own epoch, so that all sentinels agree now and the leader's death changes nothing ("FH", ADR 0018).
  * Only while the old master does not answer: a living one is left to the confirmed truth and the fence.
  */
 function electedBySentinel({ facts, truth, memory }: Context): Step | undefined {

@@ -6,7 +6,7 @@ import { nameOf, quorumReached, redisUp, sameAddress, sentinelElecting } from ".
 /**
  * Only with a confirmed master, while enough sentinels answer that a newer election can't be hidden (on the small side of a partition the second
  * one may be the right one), and not while a sentinel is in the middle of a failover: then the node that nobody names yet may be the next
- * master (the leader learns of its own promotion up to a second late, facts/sentinel.md section 1).
+ * master (the leader learns of its own promotion by INFO, up to a second late: sentinel.c, sentinelRefreshInstanceInfo).
  */
 export const fence: Policy = ({ facts, truth }): Step => {
   if (truth.kind !== "confirmed" || !facts.leading) return NOTHING;

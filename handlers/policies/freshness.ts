@@ -1,4 +1,4 @@
-/** Which of several restarted nodes holds the freshest data (facts/promotion.md sections 2 and 6). Pure. */
+/** Which of several restarted nodes holds the freshest data (ADR 0013). Pure. */
 import type { MasterRecord } from "../../model/facts.ts";
 import type { RedisMember } from "./view.ts";
 

@@ -1,4 +1,4 @@
-/** The master is being deleted, drained or asked away: hand over without losing a write (design, "handover"). */
+/** The master is being deleted, drained or asked away: hand over without losing a write (docs/architecture.md, "A master that is to go"). */
 import type { Address, GroupFacts } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";

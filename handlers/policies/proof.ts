@@ -17,7 +17,7 @@ export function proof(
 }
 
 /**
- * Proof of death (design, "failover"): our connection closed and a new one is refused, AND a second witness: a replica whose link to the master is
+ * Proof of death (docs/architecture.md, "The master's process dies"): our connection closed and a new one is refused, AND a second witness: a replica whose link to the master is
  * down, or the kubelet's report that the container ended. Or: the process at that address is a new one, started by our boot script as a waiting replica.
  * A pod object that is gone, or has the phase Failed, is no proof alone: on a lost node the API server says so while the process runs on.
  * Returns what proves it, or undefined.

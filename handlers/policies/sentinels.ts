@@ -214,7 +214,7 @@ export function ghosts(facts: GroupFacts): Ghost[] {
 
 /**
  * Forgets ghosts, one sentinel at a time, and only when a failover could be won without that one: the master is confirmed and seen up by all
- * who watch, no election is on, and a majority of voters remains besides it (facts/sentinel.md section 5).
+ * who watch, no election is on, and a majority of voters remains besides it (sentinel.c, sentinelGetLeader: whoever was ever seen counts as a voter).
  */
 export const forget: Policy = (context): Step => {
   const { facts, truth, memory } = context;

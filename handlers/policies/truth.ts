@@ -43,7 +43,7 @@ function confirm(facts: GroupFacts, voice: Voice): Truth {
 }
 
 /**
- * Returns the truth about the master (design: "The truth about the master"; facts/sentinel.md section 2).
+ * Returns the truth about the master (sentinel.c, sentinelProcessHelloMessage: the higher config-epoch is taken over).
  * Highest epoch wins; among voices of one epoch a confirmed address, else the one with most voices.
  */
 export function findTruth(facts: GroupFacts): Truth {

@@ -1,6 +1,7 @@
 /** docs/clients from the results: one page for each client, and the table of all. What is between the markers is written here, the rest by people. */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { extname, join } from "node:path";
+import { circumstances, replaceBetween, table } from "../../bench/markdown.ts";
 import { CONFIGS, type Config, known, PROGRAMS, settingsOf, versionOf } from "./programs.ts";
 import { type Results, samplesOf } from "./results.ts";
 import type { Sample } from "./trial.ts";
@@ -24,20 +25,13 @@ export function writeDocs(results: Results): void {
   for (const name of Object.keys(PROGRAMS)) {
     const file = join(FOLDER, `${name}.md`);
     if (!existsSync(file)) throw new Error(`${file} is missing`);
-    fill(file, { settings: settingsBlock(name), measured: `${clientTable(results, name)}\n\n${circumstances(results)}` });
+    fill(file, { settings: settingsBlock(name), measured: `${clientTable(results, name)}\n\n${circumstancesOf(results)}` });
   }
-  fill(join(FOLDER, "README.md"), { measured: `${indexTable(results)}\n\n${circumstances(results)}` });
+  fill(join(FOLDER, "README.md"), { measured: `${indexTable(results)}\n\n${circumstancesOf(results)}` });
 }
 
 function fill(file: string, parts: Readonly<Record<string, string>>): void {
-  let text = readFileSync(file, "utf8");
-  for (const [what, content] of Object.entries(parts)) {
-    const from = text.indexOf(begin(what));
-    const to = text.indexOf(end(what));
-    if (from < 0 || to < from) throw new Error(`${file} needs the lines ${begin(what)} and ${end(what)}`);
-    text = `${text.slice(0, from + begin(what).length)}\n\n${content}\n\n${text.slice(to)}`;
-  }
-  writeFileSync(file, text);
+  for (const [what, content] of Object.entries(parts)) replaceBetween(file, [begin(what), end(what)], content);
 }
 
 /** The recommended settings as code, from the very program that was measured. */
@@ -67,7 +61,7 @@ function clientTable(results: Results, name: string): string {
       return [[title, config, String(samples.length), ...numbers(samples), errorsOf(samples), ...counts(samples)]];
     }),
   );
-  return rows.length === 0 ? "Not measured yet." : markdown(HEAD, rows);
+  return rows.length === 0 ? "Not measured yet." : table(HEAD, rows);
 }
 
 function numbers(samples: readonly Sample[]): string[] {
@@ -92,7 +86,7 @@ function indexTable(results: Results): string {
     connections,
     ...faults.map(([fault]) => both(results, name, fault)),
   ]);
-  return markdown(["client", "connections", ...faults.map(([, title]) => title)], rows);
+  return table(["client", "connections", ...faults.map(([, title]) => title)], rows);
 }
 
 function both(results: Results, name: string, fault: string): string {
@@ -116,10 +110,9 @@ function errorsOf(samples: readonly Sample[]): string {
   return parts.length === 0 ? "none" : parts.join(", ");
 }
 
-function circumstances({ about, trials }: Results): string {
-  const parts = Object.entries(about).map(([key, value]) => `${key} ${value}`);
+function circumstancesOf({ about, trials }: Results): string {
   const stall = Math.max(0, ...trials.map(({ stallMs }) => stallMs));
-  return `${parts.join(", ")}. The measuring process itself stood still for up to ${stall} ms.`;
+  return `${circumstances(about)} The measuring process itself stood still for up to ${stall} ms.`;
 }
 
 function range(values: readonly number[]): string {
@@ -132,9 +125,3 @@ function worst(samples: readonly Sample[], key: "worstWriterMs" | "longestCallMs
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
-
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));
-  const line = (cells: readonly string[]): string => `| ${cells.map((one, at) => one.padEnd(widths[at] ?? 0)).join(" | ")} |`;
-  return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
-}

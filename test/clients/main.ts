@@ -9,7 +9,7 @@ import { messageOf, say } from "../e2e/lib/wait.ts";
 import { writeDocs } from "./docs.ts";
 import type { Field } from "./field.ts";
 import { build, CONFIGS, type Config, known, PROGRAMS } from "./programs.ts";
-import { about, readResults, writeResults } from "./results.ts";
+import { about, continued, readResults, writeResults } from "./results.ts";
 import { trial } from "./trial.ts";
 
 const { values } = parseArgs({
@@ -54,7 +54,7 @@ const field = await open();
 const faults = values.faults?.split(",") ?? Object.keys(field.faults);
 const circumstances = about(field, values.note);
 const results =
-  values.append && values.json !== undefined ? readResults(values.json, circumstances) : { about: circumstances, trials: [] };
+  values.append && values.json !== undefined ? continued(values.json, circumstances) : { about: circumstances, trials: [] };
 const options = { configs, writers: Number(values.writers), pauseMs: Number(values.pause) };
 // A program at full speed would be the others' fault: it runs by itself.
 const groups = [

@@ -1,6 +1,7 @@
 /** The results of runs: a JSON file, and what is told from it. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
+import { commit, withCommit } from "../e2e/lib/commit.ts";
 import type { Field } from "./field.ts";
 import type { Config } from "./programs.ts";
 import type { Sample, Trial } from "./trial.ts";
@@ -14,6 +15,7 @@ export interface Results {
 export function about(field: Field, note: string | undefined): Results["about"] {
   return {
     date: new Date().toISOString().slice(0, 10),
+    commit: commit(),
     ...field.about,
     cores: availableParallelism(),
     "load at the start": Math.round(loadavg()[0] ?? 0),
@@ -21,14 +23,16 @@ export function about(field: Field, note: string | undefined): Results["about"] 
   };
 }
 
-/** Reads a file of results; `fallback` are the circumstances where there is no file yet. */
-export function readResults(file: string, fallback?: Results["about"]): Results {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as Results;
-  } catch (error) {
-    if (fallback === undefined) throw error;
-    return { about: fallback, trials: [] };
-  }
+/** Reads a file of results; throws where there is none. */
+export function readResults(file: string): Results {
+  return JSON.parse(readFileSync(file, "utf8")) as Results;
+}
+
+/** The results that more runs are added to; new ones under these circumstances where there is no file yet. */
+export function continued(file: string, circumstances: Results["about"]): Results {
+  if (!existsSync(file)) return { about: circumstances, trials: [] };
+  const { about: before, trials } = readResults(file);
+  return { about: withCommit(before), trials };
 }
 
 export function writeResults(file: string, results: Results): void {

@@ -2,13 +2,13 @@
  * `npm run simulate -- --seeds N --jobs N [--seed S] [--replay FILE]`: runs seeds until one breaks an invariant, makes its plan smaller, prints its story and
  * keeps the plan in a file that --replay runs again.
  */
-import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Crew } from "./crew.ts";
+import { readPlan, writePlan } from "./plan-file.ts";
 import { shrink } from "./shrink.ts";
-import type { Plan, Verdict } from "./thread.ts";
+import type { Verdict } from "./thread.ts";
 
 const OPTIONS = {
   seeds: { type: "string", default: "2000" },
@@ -46,7 +46,7 @@ function tellStory(verdict: Verdict): void {
 
 async function one(): Promise<boolean> {
   const crew = new Crew(1);
-  const plan = values.replay === undefined ? Number(values.seed) : (JSON.parse(readFileSync(values.replay, "utf8")) as Plan);
+  const plan = values.replay === undefined ? Number(values.seed) : readPlan(values.replay);
   const verdict = await crew.run(plan, true);
   tellStory(verdict);
   await crew.end();
@@ -85,7 +85,7 @@ async function many(): Promise<boolean> {
     console.log(`seed ${failed.plan.seed} broke ${failed.broken}: ${failed.why}\nmaking its plan smaller ...`);
     const { plan, runs } = await shrink(failed, (candidate) => crew.run(candidate, false));
     const file = values.keep ?? join(process.cwd(), `simulation-${plan.seed}.json`);
-    writeFileSync(file, `${JSON.stringify(plan, undefined, 2)}\n`);
+    writePlan(file, plan);
     console.log(
       `${failed.plan.faults.length} faults made ${plan.faults.length} in ${runs} runs; replay: npm run simulate -- --replay ${file}\n`,
     );

@@ -165,12 +165,15 @@ export const CLUSTER: Faults = {
   "handlers-restart": {
     what: "a rollout of the handlers, and the master killed in it",
     allowed: "death",
+    varies: true,
     act: async (scene) => {
       const { bed } = scene.ours;
       const pid = await masterPid(scene);
       await bed.kubectl(["-n", SYSTEM, "rollout", "restart", "deployment/redis-ha"]);
-      await seconds(1 + (scene.run % 4));
+      const later = 1 + (scene.run % 4);
+      await seconds(later);
       kill(pid);
+      scene.note(`killed ${later} s after its begin`);
       await untilAnotherMaster(scene);
       await bed.kubectl(["-n", SYSTEM, "rollout", "status", "deployment/redis-ha", "--timeout=120s"], { timeoutMs: 130_000 });
     },

@@ -15,19 +15,35 @@ const GREEDY = "local t = {} for i = 1, 1000000 do t[i] = string.rep('x', 104857
 /** Of a hand-over, in order (handlers/act/handover.ts): at each of them the master is killed once in so many runs. */
 const HANDOVER_STEPS = ["paused", "equal", "voted", "promoted", "agreed", "demoted", "patched", "routed", "cut"];
 const REACHED_MS = 15_000;
+/** Of a process that SIGKILL ended: 128 + 9. */
+const KILLED_CODE = 137;
 
-/** The kubelet tells why a container ended: no other death may pass for this one. */
-/** @param before the kernel's count of such deaths: a kill -9 has the same exit code */
-async function untilKilledForMemory({ ours, pod, note }: Scene, before: number): Promise<void> {
-  await waitUntil("the kernel to kill the master", 30_000, async () => {
+/** The container of the master that runs: what ended before in this pod, perhaps for memory too, is another one. */
+async function containerId({ ours, pod }: Scene): Promise<string> {
+  const found = await ours.bed.kube.get<Pod>(PATH.pods(ours.namespace, pod));
+  const id = found.status?.containerStatuses?.find(({ name }) => name === "redis")?.containerID;
+  if (id === undefined) throw new Error(`${pod} has no container redis yet`);
+  return id;
+}
+
+/**
+ * Waits until the kubelet tells of the end of this very container, and the kernel counts one more that it killed for memory: a kill -9 has the same exit code.
+ * @param kills the kernel's count before
+ */
+async function untilKilledForMemory({ ours, pod, note }: Scene, container: string, kills: number): Promise<void> {
+  const ended = await waitUntil("the kernel to kill the master", 30_000, async () => {
     const found = await ours.bed.kube.get<Pod>(PATH.pods(ours.namespace, pod));
     const status = found.status?.containerStatuses?.find(({ name }) => name === "redis");
-    const ended = status?.lastState?.terminated ?? status?.state?.terminated;
-    if (ended === undefined) throw new Error("its container still runs");
-    note(`${ended.reason}, code ${ended.exitCode}, at ${ended.finishedAt}`);
-    if (ended.exitCode !== 137) throw new Error(`the container ended with ${ended.exitCode}, ${ended.reason}`);
-    if (oomKills() === before) throw new Error("the kernel killed nobody for memory");
+    const ends = [status?.state?.terminated, status?.lastState?.terminated];
+    const own = ends.find((end) => end?.containerID === container);
+    if (own === undefined) throw new Error("its container still runs");
+    return own;
   });
+  note(`${ended.reason}, code ${ended.exitCode}, at ${ended.finishedAt}`);
+  if (ended.exitCode !== KILLED_CODE || oomKills() === kills)
+    throw new Error(
+      `no death for memory: ${ended.reason}, code ${ended.exitCode}, and the kernel counts ${oomKills() - kills} more`,
+    );
 }
 
 /** Long enough, another one is promoted, and what stood between the replies and the replicas' stream is gone as with a death. */
@@ -97,10 +113,10 @@ export const PROCESSES: Faults = {
     allowed: "death",
     act: async (scene) => {
       const { ours, pod, ip } = scene;
-      const before = oomKills();
+      const [container, kills] = [await containerId(scene), oomKills()];
       await limitMemory(ours.namespace, pod, "redis", MEMORY_LIMIT, { name: ours.cluster });
       const greedy = scene.client.commands(await ours.group.at(ip), [["EVAL", GREEDY, "0"]]).catch(() => undefined);
-      await untilKilledForMemory(scene, before);
+      await untilKilledForMemory(scene, container, kills);
       await untilAnotherMaster(scene);
       await greedy;
     },
@@ -114,6 +130,7 @@ export const PROCESSES: Faults = {
   "master-and-sentinel": {
     what: "the master and a sentinel killed together, that of each pod in turn",
     allowed: "death",
+    varies: true,
     act: async (scene) => {
       // While the handlers promote no sentinel leads: any of them may be the one that is missed.
       const pods = [...(await others(scene)).map(nameOf), scene.pod];
@@ -126,6 +143,7 @@ export const PROCESSES: Faults = {
   "master-in-handover": {
     what: `the master killed in the middle of a hand-over, at each step once in ${HANDOVER_STEPS.length} runs`,
     allowed: "death",
+    varies: true,
     act: async (scene) => {
       const { ours, run, note } = scene;
       const pid = await masterPid(scene);

@@ -1,7 +1,7 @@
 /**
  * A model of redis-server 7 as far as this project depends on it: roles, replication ids and offsets, CLIENT PAUSE and KILL, min-replicas, INFO, CONFIG, PUBLISH.
- * The replication itself is in replication.ts. Rules without a source here are from facts/sentinel.md and facts/promotion.md; the conformance test
- * (test/conformance) runs the same script on this model and on the real server.
+ * The replication itself is in replication.ts. Rules without a source here were seen on real servers: the conformance test (test/conformance) runs
+ * the same script on this model and on those.
  */
 import type { Network, Site } from "../world/network.ts";
 import type { Proc } from "../world/world.ts";
@@ -60,7 +60,7 @@ export class RedisServer extends Server {
     this.disk = options.disk;
     this.parameters = new Map(Object.entries(options.parameters));
     const { disk } = options;
-    // An RDB file carries replication id and offset, an append-only file does not (facts/promotion.md 2b).
+    // An RDB file carries replication id and offset, an append-only file does not (server.c, loadDataFromDisk).
     const known = disk.kind === "rdb" && disk.replid !== "";
     this.replid = known ? disk.replid : random.hex(40);
     this.head = disk.kind === "none" ? EMPTY : known ? disk.head : recounted(disk.head, 0);
@@ -194,7 +194,7 @@ export class RedisServer extends Server {
   }
 
   #publish(command: readonly string[]): unknown {
-    // PUBLISH goes into the replication stream, so it waits for the end of a pause as well (facts/sentinel.md section 4).
+    // PUBLISH goes into the replication stream, so it waits for the end of a pause as well (server.c, processCommand: CMD_MAY_REPLICATE).
     if (this.paused) return LATER;
     const count = this.publish(command[1] ?? "", command[2] ?? "");
     if (this.isMaster) this.feed(HELLO_BYTES);

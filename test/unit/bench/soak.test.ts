@@ -82,6 +82,8 @@ describe("the invariants of an episode", () => {
     const writable = { a: [{ from: 0, to: 20_000 }], b: [{ from: 5000, to: 30_000 }] };
     expect(judged({ writable })).toMatchObject({ inv1: false, twoWritableMs: 15_000 });
     expect(judged({ addresses: 2 }).inv1).toBe(false);
+    expect(judged({ writable: { a: [{ from: 0, to: 9000 }] } }).inv1).toBe(true);
+    expect(judged({ writable: { a: [] } }).inv1).toBe(false);
     expect(judged({ convergedMs: undefined, missing: "2 masters" }).inv3).toBe(false);
   });
 
