@@ -17,7 +17,7 @@ export interface CrashCost {
 export function sayRow({ what, window, found, leaseMs, reason }: CrashCost): void {
   const cells = [
     what,
-    `${window.gapMs} ms`,
+    `${Math.round(window.gapMs)} ms`,
     `${found.missing} of ${found.acked}`,
     `${Math.round(leaseMs)} ms`,
     reason,
