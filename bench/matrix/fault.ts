@@ -18,9 +18,10 @@ export interface Scene {
 /**
  * What asynchronous replication may lose at worst.
  * none: nothing. death: what the master had acknowledged and not yet sent when its process or node died. isolated: what a master cut off from its replicas took until
- * min-replicas-max-lag was over.
+ * min-replicas-max-lag was over. deaf: what a master took that does not know that nobody hears it, since its replicas still report, until another one was made and it was
+ * demoted.
  */
-export type Allowed = "none" | "death" | "isolated";
+export type Allowed = "none" | "death" | "isolated" | "deaf";
 
 export interface MatrixFault {
   readonly what: string;

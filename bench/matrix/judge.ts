@@ -33,7 +33,11 @@ export interface Verdict {
 const COUNTED_LATE_MS = 2000;
 /** So long a master that is cut off takes writes, by the default of min-replicas-max-lag, ms. */
 export const FENCE_MS = maxLagDefaultS(DOWN_AFTER_DEFAULT_MS) * 1000 + COUNTED_LATE_MS;
-/** The same with `durability: replicated`, ms: what docs/durability.md promises, as measured (ADR 0030), which is less than the sum of the clocks. */
+/** What Sentinel needs beyond down-after, and the handlers to promote and to demote, ms. */
+const PROMOTED_MS = 700;
+/** So long a master takes writes that nobody hears and that does not know it, ms. */
+export const DEAF_MS = DOWN_AFTER_DEFAULT_MS + PROMOTED_MS;
+/** The fence's window with `durability: replicated`, ms: what docs/durability.md promises, as measured (ADR 0030), which is less than the sum of the clocks. */
 export const FENCE_REPLICATED_MS = 2500;
 /** What a dying master may have acknowledged and not sent: replies and the replicas' stream leave in the same pass of its loop, so this is ample, ms. */
 export const DEATH_MS = 50;
@@ -41,7 +45,7 @@ export const CONVERGED_MS = 60_000;
 
 /** @param durable the group has `durability: replicated` and the clients WAIT: nothing may be lost by any fault */
 export function judge(measured: Measured, allowed: Allowed, durable = false): Verdict {
-  const windowMs = durable ? 0 : { none: 0, death: DEATH_MS, isolated: FENCE_MS }[allowed];
+  const windowMs = durable ? 0 : { none: 0, death: DEATH_MS, isolated: FENCE_MS, deaf: DEAF_MS }[allowed];
   const fenceMs = durable ? FENCE_REPLICATED_MS : FENCE_MS;
   const allowedLoss = Math.ceil((measured.rate * windowMs) / 1000);
   return {

@@ -81,7 +81,7 @@ export const NETWORK: Faults = {
   },
   "deaf-replicas": {
     what: "no packet of the master reaches the other pods for 20 s; theirs reach it",
-    allowed: "isolated",
+    allowed: "deaf",
     act: async (scene) => {
       const addresses = (await others(scene)).map(({ status }) => status?.podIP ?? "");
       await filtered(scene, [`ip saddr ${scene.ip} ip daddr { ${addresses.join(", ")} } drop`], 20);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CONVERGED_MS, FENCE_MS, FENCE_REPLICATED_MS, judge, type Measured } from "../../../bench/matrix/judge.ts";
+import { CONVERGED_MS, DEAF_MS, FENCE_MS, FENCE_REPLICATED_MS, judge, type Measured } from "../../../bench/matrix/judge.ts";
 
 const GOOD: Measured = {
   acked: 9000,
@@ -39,6 +39,8 @@ test("INV2: one lost write is one too many, except where the master died or was 
   expect(judge({ ...GOOD, lost: 51 }, "death").inv2).toBe(false);
   expect(judge({ ...GOOD, lost: FENCE_MS }, "isolated").inv2).toBe(true);
   expect(judge({ ...GOOD, lost: FENCE_MS + 1 }, "isolated").inv2).toBe(false);
+  expect(judge({ ...GOOD, lost: DEAF_MS }, "deaf").inv2).toBe(true);
+  expect(judge({ ...GOOD, lost: DEAF_MS + 1 }, "deaf").inv2).toBe(false);
 });
 
 test("INV3: whole in time", () => {
