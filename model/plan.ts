@@ -167,6 +167,8 @@ export interface ForgetAction {
   readonly member: MemberFact;
   readonly ghosts: readonly string[];
   readonly monitored: Monitored;
+  /** the other sentinels that watch the group: those it is taught */
+  readonly peers: readonly MemberFact[];
 }
 
 /** Ends a sentinel's process, so that its container starts it again: its boot script reads the slot anew. */

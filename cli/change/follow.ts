@@ -8,6 +8,7 @@ import type { GroupFacts } from "../../model/facts.ts";
 import { REASON, WARNING } from "../../model/reasons.ts";
 import { EXIT, Problem } from "../exit.ts";
 import { askHandlers } from "../handlers.ts";
+import { haltedOf } from "../status/from-handlers.ts";
 import type { GroupName, Target } from "../target.ts";
 
 /** The group's own account, or a sentence why there is none. */
@@ -25,6 +26,18 @@ export async function viewOf(target: Target, group: GroupName): Promise<GroupVie
     );
   }
   return found;
+}
+
+/**
+ * What there is to plan with.
+ * @throws Problem where the handlers can't look at the group, so that nobody would do what is asked, or have not looked yet
+ */
+export function factsOf(view: GroupView): GroupFacts {
+  const halted = haltedOf(view);
+  const name = `${view.group.namespace}/${view.group.cluster}`;
+  if (halted !== undefined) throw new Problem(`nothing can be done for ${name} now. ${halted}`, EXIT.refused);
+  if (view.facts === undefined) throw new Problem(`the handlers have only just met ${name}; try again in a second`);
+  return view.facts;
 }
 
 /** Writes a request onto the master Service, as `kubectl annotate` would. */

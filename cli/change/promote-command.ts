@@ -5,7 +5,7 @@ import { REQUEST } from "../../model/names.ts";
 import { EXIT, ending, Problem } from "../exit.ts";
 import { confirm, paperOf, print, progress } from "../paper.ts";
 import { groupName, onCluster, type Target, type TargetFlags, withTarget } from "../target.ts";
-import { ask, follow, viewOf } from "./follow.ts";
+import { ask, factsOf, follow, viewOf } from "./follow.ts";
 import { planPromote } from "./promote-plan.ts";
 
 interface Flags extends TargetFlags {
@@ -30,8 +30,8 @@ export function promoteCommand(): Command {
 async function promote(target: Target, text: string, pod: string, flags: Flags): Promise<number | undefined> {
   const group = groupName(text, target);
   const before = await progress("asking the handlers", viewOf(target, group));
-  if (before.facts === undefined) throw new Problem(`the handlers have only just met ${text}; try again in a second`);
-  const plan = planPromote(before.facts, pod);
+  const facts = factsOf(before);
+  const plan = planPromote(facts, pod);
   if (typeof plan === "string") throw new Problem(plan, EXIT.refused);
   print(plan.lines);
   if (flags.dryRun === true) return EXIT.ok;

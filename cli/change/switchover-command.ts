@@ -6,7 +6,7 @@ import { confirm, paperOf, print, progress } from "../paper.ts";
 import { stepLines } from "../status/render.ts";
 import { groupName, onCluster, type Target, type TargetFlags, withTarget } from "../target.ts";
 import { costLines } from "./account.ts";
-import { ask, type Followed, follow, viewOf } from "./follow.ts";
+import { ask, type Followed, factsOf, follow, viewOf } from "./follow.ts";
 import { planSwitchover, type SwitchoverPlan } from "./switchover-plan.ts";
 
 interface Flags extends TargetFlags {
@@ -29,8 +29,8 @@ export function switchoverCommand(): Command {
 async function switchover(target: Target, text: string, flags: Flags): Promise<number | undefined> {
   const group = groupName(text, target);
   const before = await progress("asking the handlers", viewOf(target, group));
-  if (before.facts === undefined) throw new Problem(`the handlers have only just met ${text}; try again in a second`);
-  const plan = planSwitchover(before.facts, flags.to);
+  const facts = factsOf(before);
+  const plan = planSwitchover(facts, flags.to);
   if (typeof plan === "string") throw new Problem(plan, EXIT.refused);
   print(plan.lines);
   if (flags.dryRun === true) return EXIT.ok;
@@ -38,7 +38,7 @@ async function switchover(target: Target, text: string, flags: Flags): Promise<n
     throw new Problem("not done (--yes does it without asking)", EXIT.refused);
 
   const { from } = plan;
-  const oldUid = before.facts.masterService?.record?.uid;
+  const oldUid = facts.masterService?.record?.uid;
   await ask(target, group, plan.service, REQUEST.handover, plan.request);
   const following = follow({
     target,

@@ -121,7 +121,7 @@ export async function forget(context: ActContext, action: ForgetAction): Promise
   const link = sentinelLink(context, action.member);
   if (link === undefined) return refused("the sentinel is not connected");
   const self = action.member.sentinel?.state === "up" ? action.member.sentinel.myId : "";
-  const peers = context.facts.members.flatMap(({ pod, sentinel }) =>
+  const peers = action.peers.flatMap(({ pod, sentinel }) =>
     sentinel?.state === "up" && sentinel.myId !== self && pod.ip !== undefined
       ? [{ ip: pod.ip, port: SENTINEL_PORT, runId: sentinel.myId }]
       : [],

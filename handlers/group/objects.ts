@@ -9,6 +9,7 @@ import { applyNetworkPolicy } from "../act/network-policy.ts";
 import { createServices } from "../act/objects.ts";
 import { GroupBudgets } from "./budgets.ts";
 import { GroupExposure } from "./exposure.ts";
+import { refuseRequests } from "./refused-requests.ts";
 import { GroupSecret } from "./secret.ts";
 import type { GroupOptions } from "./source.ts";
 import { GroupTls } from "./tls.ts";
@@ -76,7 +77,11 @@ export class GroupObjects {
       before?.members.some(({ redis, sentinel }) => redis?.state === "denied" || sentinel?.state === "denied") === true;
     this.tls.look(pods, denied);
     try {
-      if (!(await this.#secret.ensure(pods, settings, denied))) return false;
+      if (!(await this.#secret.ensure(pods, settings, denied))) {
+        const { halted } = this.#secret;
+        if (halted !== undefined) await refuseRequests(this.#options, this.#voice, halted);
+        return false;
+      }
       // A group whose pods are all going gets nothing any more: its Service may just have been given back.
       const going = pods.every(({ terminating }) => terminating);
       if (source.leading() && !going) {

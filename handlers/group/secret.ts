@@ -115,7 +115,7 @@ export class GroupSecret {
     const container = running.settings.container === undefined ? "" : ` -c ${running.settings.container}`;
     const reason = REASON.HaltedSecretMissing;
     const message =
-      `Secret ${name} is gone, and nobody here knows the password with which ${running.name} runs; put it back with: kubectl -n ${namespace} create secret generic ${name} ` +
+      `Secret ${name} is gone, and nobody here knows the password with which ${running.name} runs: no master can be chosen or moved; put it back with: kubectl -n ${namespace} create secret generic ${name} ` +
       `--from-literal=password="$(kubectl -n ${namespace} exec ${running.name}${container} -- printenv ${ENV.password})"`;
     this.#halted = { reason, message };
     this.#voice.stands(this.#halted);

@@ -16,6 +16,7 @@ import {
   majority,
   monitoring,
   nameOf,
+  ownRedis,
   redisUp,
   sameAddress,
   sentinelElecting,
@@ -146,7 +147,8 @@ const since = ({ lostAt }: Memory): { since?: number } => (lostAt === undefined 
 
 /** A living master, or one that is loading and can't be told from one. A replica at the old master's address takes no writes. */
 function mayServe(member: MemberFact | undefined): boolean {
-  return member?.redis?.state === "up" && (member.redis.role === "master" || member.redis.loading);
+  const redis = member && ownRedis(member);
+  return redis !== undefined && (redis.role === "master" || redis.loading);
 }
 
 function unproven({ facts, memory }: Context, member: MemberFact | undefined, ip: string): Step {

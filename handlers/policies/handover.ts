@@ -3,7 +3,7 @@ import type { Address, GroupFacts } from "../../model/facts.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { proxiesAreReady, wanted } from "./proxies.ts";
-import { handoverCandidates, rank } from "./successor.ts";
+import { handoverCandidates, lacksData, rank } from "./successor.ts";
 import {
   addressOf,
   electors,
@@ -66,7 +66,8 @@ function sentinelMayChoose(facts: GroupFacts, master: Address): RedisMember[] | 
     if (member.redis === undefined || member.redis.state === "refused") continue;
     const one = up.find((seen) => seen.member === member);
     const well = one !== undefined && sameAddress(one.redis.master, master) && one.redis.linkUp;
-    if (!well || one.redis.syncing || one.redis.loading) return `${nameOf(member)}, which Sentinel may choose, is not in sync`;
+    if (!well || one.redis.syncing || one.redis.loading || lacksData(facts, one, master))
+      return `${nameOf(member)}, which Sentinel may choose, is not in sync`;
     found.push(one);
   }
   return rank(facts, found, false);

@@ -1,6 +1,6 @@
 /** What proves that the named master is gone for good, or has been replaced already. Pure. A silence is never proof of ours. */
 import type { Address, GroupFacts, MemberFact } from "../../model/facts.ts";
-import { addressOf, majority, monitoring, nameOf, type RedisMember, redisUp, sameAddress } from "./view.ts";
+import { addressOf, majority, monitoring, nameOf, ownRedis, type RedisMember, redisUp, sameAddress } from "./view.ts";
 
 /**
  * Returns why somebody else may be made master now in place of the one at `address`, in words; undefined: not proven.
@@ -44,8 +44,9 @@ function proofOfDeath(
     return witness === undefined || alive ? undefined : `its pod is gone, and ${witness}`;
   }
   const { redis, pod } = dead;
-  if (redis?.state === "up") {
-    return redis.role === "replica" && !redis.linkUp && !isFollowingMember(facts, redis.master)
+  const own = ownRedis(dead);
+  if (own !== undefined) {
+    return own.role === "replica" && !own.linkUp && !isFollowingMember(facts, own.master)
       ? "its process was started anew and waits for a master"
       : undefined;
   }
@@ -63,7 +64,7 @@ function proofOfDeath(
  * its election and on three ticks of promotion. Not while the master answers us: then the sentinels' network is in question, and they decide alone.
  */
 function detectedBySentinels(facts: GroupFacts, member: MemberFact | undefined, address: Address): string | undefined {
-  if (member?.redis?.state === "up") return undefined;
+  if (member !== undefined && ownRedis(member) !== undefined) return undefined;
   const watching = monitoring(facts).filter(({ master }) => sameAddress(master.address, address));
   const down = watching.filter(({ master }) => master.flags.includes("s_down"));
   const needed = Math.max(majority(facts), ...watching.map(({ master }) => master.quorum));
@@ -90,9 +91,9 @@ export function begunPromotions(facts: GroupFacts, replid: string): RedisMember[
 
 /** The named master already follows the one that was promoted: a handover whose handler died before any sentinel had heard. */
 function handedOver(old: MemberFact | undefined, begun: readonly RedisMember[]): string | undefined {
-  if (old?.redis?.state !== "up" || old.redis.role !== "replica" || !old.redis.linkUp) return undefined;
-  const { master } = old.redis;
-  const heir = begun.find(({ member }) => sameAddress(addressOf(member), master));
+  const redis = old && ownRedis(old);
+  if (redis?.role !== "replica" || !redis.linkUp) return undefined;
+  const heir = begun.find(({ member }) => sameAddress(addressOf(member), redis.master));
   return heir === undefined
     ? undefined
     : `it follows ${nameOf(heir.member)}, which was promoted and is not yet known to the sentinels`;

@@ -228,8 +228,10 @@ export const forget: Policy = (context): Step => {
   if (first === undefined) return { actions: [], ...remember };
   const mine = old.filter(({ member }) => member === first.member);
   const names = mine.map(({ peer }) => peer.ip);
+  const living = sentinelMembers(facts).filter((one) => one !== first.member);
+  const peers = living.filter((one) => monitoring(facts).some(({ member }) => member === one));
   return {
-    actions: [{ kind: "forget", member: first.member, ghosts: names, monitored: first.monitored }],
+    actions: [{ kind: "forget", member: first.member, ghosts: names, monitored: first.monitored, peers }],
     notices: [
       {
         reason: REASON.SentinelGhostForgotten,

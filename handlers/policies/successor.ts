@@ -1,6 +1,6 @@
 /** Which replica shall be the next master. Pure; one order for failover and handover. */
 import type { Address, GroupFacts, MemberFact } from "../../model/facts.ts";
-import { lostForMs, type RedisMember, redisUp, sameAddress } from "./view.ts";
+import { addressOf, lostForMs, type RedisMember, redisUp, sameAddress } from "./view.ts";
 
 /** A replica that is still in the line of a master's data: same replication history, something received, not in the middle of a full copy. */
 export function inLine(one: RedisMember, replid: string): boolean {
@@ -25,7 +25,10 @@ export const SILENT_HEIR_MS = 1000;
  */
 export function fitForFailover(facts: GroupFacts, replid: string, lostAt: number | undefined): RedisMember[] {
   const lostFor = lostForMs(facts, lostAt);
-  return redisUp(facts).filter((one) => isFit(one, replid, lostFor));
+  const fit = redisUp(facts).filter((one) => isFit(one, replid, lostFor));
+  // Offsets of several histories say nothing of each other: then no empty node is taken before one with data.
+  const data = replid === "" ? fit.filter(({ redis }) => redis.keys > 0) : [];
+  return data.length > 0 ? data : fit;
 }
 
 /**
@@ -70,13 +73,14 @@ export function newestRevision(facts: GroupFacts): string {
 }
 
 /**
- * Orders candidates: the highest offset first; among equals one that can take writes, then one that will stay (newest revision, schedulable node, not terminating),
+ * Orders candidates: the highest offset first; among equals one with data, one that can take writes, then one that will stay (newest revision, schedulable node, not terminating),
  * then preference (role master, priority: lower is better as in Redis), then name, so that two handlers choose the same.
  * @param byOffset false where the offsets will be made equal first (handover): then staying comes before a few bytes.
  */
 export function rank(facts: GroupFacts, candidates: readonly RedisMember[], byOffset: boolean): RedisMember[] {
   const newest = newestRevision(facts);
   const score = ({ member, redis }: RedisMember): number =>
+    (redis.keys > 0 ? 32 : 0) +
     (redis.cannotSave ? 0 : 16) +
     (willStay(member) ? 8 : 0) +
     (member.pod.revision === newest ? 4 : 0) +
@@ -93,7 +97,17 @@ export function rank(facts: GroupFacts, candidates: readonly RedisMember[], byOf
   });
 }
 
-/** Replicas of a living master that could take over without loss: link up, no full copy going on, not about to go themselves. */
+/**
+ * It has heard all that the master at this address has written, and has no key where that has some: no copy of it, whatever its link says. One that is behind may
+ * well be empty for the moment.
+ */
+export function lacksData(facts: GroupFacts, { redis }: RedisMember, master: Address): boolean {
+  if (redis.keys > 0) return false;
+  const from = redisUp(facts).find(({ member }) => sameAddress(addressOf(member), master))?.redis;
+  return from !== undefined && from.keys > 0 && redis.offset >= from.offset;
+}
+
+/** Replicas of a living master that could take over without loss: link up, no full copy going on, not about to go themselves, not empty beside its data. */
 export function handoverCandidates(facts: GroupFacts, master: Address): RedisMember[] {
   const able = redisUp(facts).filter(
     ({ member, redis }) =>
@@ -107,5 +121,9 @@ export function handoverCandidates(facts: GroupFacts, master: Address): RedisMem
       !member.pod.ended &&
       member.pod.settings.priority !== 0,
   );
-  return rank(facts, able, false);
+  return rank(
+    facts,
+    able.filter((one) => !lacksData(facts, one, master)),
+    false,
+  );
 }

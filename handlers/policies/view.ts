@@ -1,5 +1,5 @@
 /** Small readings of a group's facts that several policies share. All pure. */
-import type { Address, GroupFacts, MemberFact, Monitored, RedisUp, SentinelUp } from "../../model/facts.ts";
+import type { Address, GroupFacts, MemberFact, Monitored, PodFact, RedisUp, SentinelUp } from "../../model/facts.ts";
 
 export interface RedisMember {
   readonly member: MemberFact;
@@ -23,17 +23,25 @@ export function addressOf(member: MemberFact): Address | undefined {
   return member.pod.ip === undefined ? undefined : { ip: member.pod.ip, port: member.pod.port };
 }
 
-/** Members whose redis answered, is not of somebody else, and runs in the pod that we think. */
+/** Its processes may run on (a lost node, a forced deletion); or its address is anybody's by now. */
+const isOver = ({ ended, orphan }: PodFact): boolean => ended || orphan;
+
+/**
+ * What answers at a member's address, if that is the member's own process. The boot report carries the pod's UID: an address that was handed to another pod a moment
+ * ago is not this member. A server without one, started by somebody else than our boot script, is believed where the pod lives, and nowhere else.
+ */
+export function ownRedis({ pod, redis }: MemberFact): RedisUp | undefined {
+  if (redis?.state !== "up") return undefined;
+  const own = redis.report === undefined ? !isOver(pod) : redis.report.podUid === pod.uid;
+  return own ? redis : undefined;
+}
+
+/** Members whose own redis answered. */
 export function redisUp(facts: GroupFacts): RedisMember[] {
-  const found: RedisMember[] = [];
-  for (const member of facts.members) {
-    if (member.redis?.state !== "up") continue;
-    // The boot report carries the pod's UID: an address that was handed to another pod a moment ago is not this member.
-    const uid = member.redis.report?.podUid;
-    if (uid !== undefined && uid !== member.pod.uid) continue;
-    found.push({ member, redis: member.redis });
-  }
-  return found;
+  return facts.members.flatMap((member) => {
+    const redis = ownRedis(member);
+    return redis === undefined ? [] : [{ member, redis }];
+  });
 }
 
 /** Pods that run, or will run, a redis of the group. */
@@ -48,13 +56,15 @@ export function sentinelMembers(facts: GroupFacts): MemberFact[] {
 
 /**
  * Sentinels that answered and are not in TILT (a sentinel in TILT knows that it can't be trusted). One that watches nobody has nothing to misjudge, and leaves TILT only
- * when it is given somebody to watch (sentinel.c, sentinelHandleRedisInstance): it counts as the others that wait do.
+ * when it is given somebody to watch (sentinel.c, sentinelHandleRedisInstance): it counts as the others that wait do. But not where its pod is over: who it is shows only by what it watches.
  */
 export function sentinelsUp(facts: GroupFacts): SentinelMember[] {
   const found: SentinelMember[] = [];
   for (const member of facts.members) {
     const { sentinel } = member;
-    if (sentinel?.state === "up" && (!sentinel.tilt || sentinel.master === undefined)) found.push({ member, sentinel });
+    if (sentinel?.state !== "up") continue;
+    const left = sentinel.master === undefined ? isOver(member.pod) : sentinel.tilt;
+    if (!left) found.push({ member, sentinel });
   }
   return found;
 }

@@ -6,125 +6,84 @@ import { describe, expect, inject } from "vitest";
 import { EXIT } from "../../cli/exit.ts";
 import { MARK, REQUEST } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
-import { type Bed, signal } from "./lib/bed.ts";
+import type { Bed } from "./lib/bed.ts";
 import { commandLine } from "./lib/cli.ts";
 import { countOf, seed } from "./lib/data.ts";
 import { eventOf, eventsOf } from "./lib/events.ts";
-import type { Group } from "./lib/group.ts";
-import { type Space, test } from "./lib/scenario.ts";
+import { type Group, isReady } from "./lib/group.ts";
+import {
+  EXPECTED,
+  goneFrom,
+  groupWithStaleReplica,
+  KEYS,
+  manifest,
+  masters,
+  type Outage,
+  outage,
+  WHOLE_MS,
+} from "./lib/outage.ts";
+import { test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
-/** A sentinel that a busy machine has stalled for two seconds does nothing for thirty. */
-const WHOLE_MS = 90_000;
-const EXPECTED = { replicas: 2, sentinels: 3 };
-const KEYS = 10_000;
 const TEST_MS = 240_000;
 
-function manifest(appendonly: boolean, annotations: Readonly<Record<string, string>>): string {
-  const lines = Object.entries({ cluster: "store", ...annotations }).map(([key, value]) => `redis-ha.io/${key}: "${value}"`);
-  return `
-apiVersion: v1
-kind: Service
-metadata: { name: store }
-spec: { clusterIP: None, selector: { app: store }, ports: [{ name: redis, port: 6379 }] }
----
-apiVersion: apps/v1
-kind: StatefulSet
-metadata: { name: store }
-spec:
-  serviceName: store
-  replicas: 3
-  podManagementPolicy: Parallel
-  selector: { matchLabels: { app: store } }
-  template:
-    metadata:
-      labels: { app: store }
-      annotations: { ${lines.join(", ")} }
-    spec:
-      # A stopped process is killed after it.
-      terminationGracePeriodSeconds: 8
-      topologySpreadConstraints:
-        - { maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: { matchLabels: { app: store } } }
-      containers:
-        - name: redis
-          image: docker.io/library/redis:7
-          imagePullPolicy: IfNotPresent
-          args: [--appendonly, "${appendonly ? "yes" : "no"}"]
-          ports: [{ containerPort: 6379 }]
-          volumeMounts: [{ name: data, mountPath: /data }]
-  volumeClaimTemplates:
-    - metadata: { name: data }
-      spec: { accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }
-`;
-}
-
-interface Outage {
-  readonly group: Group;
-  /** the last master's pod, alone on its node */
-  readonly last: string;
-  readonly node: string;
-  readonly other: string;
-  /** replicas on the other node: one that has everything, one that misses the last writes */
-  readonly fresh: string;
-  readonly stale: string;
-}
-
-/** A whole group whose master is alone on its node, with KEYS keys on all three and written to their disks, and KEYS more that one replica has missed. */
-async function groupWithStaleReplica(bed: Bed, space: Space, yaml: string): Promise<Outage> {
-  const group = space.group("store");
-  await space.apply({ yaml });
-  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
-  const nodes = new Map((await group.pods()).map(({ metadata, spec }) => [metadata?.name ?? "", spec?.nodeName ?? ""]));
-  const names = [...nodes.keys()];
-  const last = names.find((name) => names.filter((other) => nodes.get(other) === nodes.get(name)).length === 1);
-  const node = nodes.get(last ?? "");
-  if (last === undefined || node === undefined) throw new Error(`no pod is alone on its node: ${JSON.stringify([...nodes])}`);
-  if ((await group.master()).name !== last) {
-    await bed.kubectl(["-n", space.namespace, "annotate", "service", "store-master", `${REQUEST.handover}=${last}`]);
-    await waitUntil(`${last} to be master`, 30_000, async () => expect((await group.master()).name).toBe(last));
-    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
-  }
-  const [stale, fresh] = names.filter((name) => name !== last);
-  const other = nodes.get(fresh ?? "");
-  if (stale === undefined || fresh === undefined || other === undefined) throw new Error("no two replicas");
-  await seed(group, "old", KEYS, "kept", 2);
-  for (const { ip } of await group.redises()) await group.client.command(await group.at(ip), "BGSAVE");
-  await waitUntil("everybody's snapshot", 20_000, async () => {
-    for (const { ip } of await group.redises()) {
-      const info = String(await group.client.command(await group.at(ip), "INFO", "persistence"));
-      if (!info.includes("rdb_bgsave_in_progress:0") || !info.includes("rdb_last_bgsave_status:ok"))
-        throw new Error(`${ip} is saving`);
-    }
-  });
-  await signal(bed, space.namespace, stale, "redis", "SIGSTOP");
-  await seed(group, "old", KEYS, "newer", 1);
-  await seed(group, "late", KEYS, "kept", 1);
-  say(`last master ${last} on ${node}; ${stale} missed the last writes, ${fresh} has them`);
-  return { group, last, node, other, fresh, stale };
+/** The UIDs of the claims of these pods: a claim that was made anew under its old name has another one. */
+async function claims(bed: Bed, { namespace }: Group, pods: readonly string[]): Promise<string[]> {
+  const names = pods.map((pod) => `pvc/data-${pod}`);
+  const { stdout } = await bed.kubectl(["-n", namespace, "get", ...names, "-o", "jsonpath={.items[*].metadata.uid}"]);
+  return stdout.split(" ");
 }
 
 /**
- * All pods at once, the replicas a moment earlier, so that nobody is left to hand over to. The nodes take no new pod before all are gone, and the last
- * master's none until it is opened again.
+ * The last master's volume and another one are deleted and made anew, empty, under their old names; the third, with the data, is on a node that takes no pod. Nobody
+ * may begin empty over it. A person who knows that it will come asks for its pod.
  */
-async function outage(bed: Bed, { group, last, fresh, stale, node, other }: Outage): Promise<void> {
-  const before = new Set((await group.pods()).map(({ metadata }) => metadata?.uid));
-  await bed.kubectl(["-n", group.namespace, "delete", "pods", fresh, stale, last, "--wait=false"]);
-  await bed.kubectl(["cordon", node, other]);
-  await waitUntil("all old pods to be gone", 60_000, async () => {
-    const left = (await group.pods({ terminating: true })).filter(({ metadata }) => before.has(metadata?.uid));
-    if (left.length > 0) throw new Error(left.map(({ metadata }) => metadata?.name).join(", "));
+async function volumesMadeAnew(bed: Bed, { group, last, fresh, stale, node, other }: Outage): Promise<void> {
+  const { namespace } = group;
+  const emptied = [fresh, stale].sort();
+  const before = await claims(bed, group, emptied);
+  try {
+    // It goes alone, else it could be elected while the others end.
+    await goneFrom(bed, group, [last], [node]);
+    // Claims go with their pods.
+    await bed.kubectl(["-n", namespace, "delete", ...emptied.map((pod) => `pvc/data-${pod}`), "--wait=false"]);
+    await goneFrom(bed, group, emptied, [other]);
+    await bed.kubectl(["uncordon", other]);
+    const annotations = await waitUntil("the halt", 60_000, async () => {
+      const found = (await group.service()).metadata?.annotations ?? {};
+      if (found[MARK.halted] === undefined) throw new Error("not halted");
+      return found;
+    });
+    say(annotations[MARK.halted] ?? "");
+    expect(annotations[MARK.halted]).toContain(REASON.HaltedDataMissing);
+    expect(annotations[MARK.halted], "it says what is missing").toContain(`volume data-${last} of pod ${last}`);
+    const record: { pod: string; volume: string } = JSON.parse(annotations[MARK.master] ?? "{}");
+    expect(emptied, "the last master").toContain(record.pod);
+    expect(record.volume).toBe(`data-${record.pod}`);
+    const remade = (await claims(bed, group, emptied)).filter((uid) => !before.includes(uid));
+    expect(remade, "claims made anew").toHaveLength(emptied.length);
+    await waitUntil("both others to be Ready", 30_000, async () => {
+      const ready = (await group.pods()).filter(isReady).map(({ metadata }) => metadata?.name ?? "");
+      expect(ready.sort()).toEqual(emptied);
+    });
+    expect(await masters(group), "nobody is master").toEqual([]);
+    await bed.kubectl(["-n", namespace, "annotate", "service", "store-master", `${REQUEST.promote}=${last}`]);
+  } finally {
+    await bed.kubectl(["uncordon", node, other]);
+  }
+  await waitUntil("a whole group", 90_000, async () => await group.whole(EXPECTED));
+  expect((await group.master()).name).toBe(last);
+  await eventOf(bed, namespace, "Service", "store-master", REASON.PromotedByPerson);
+  await waitUntil("the marks to go", 10_000, async () => {
+    const annotations = (await group.service()).metadata?.annotations ?? {};
+    expect(annotations).not.toHaveProperty([REQUEST.promote]);
+    expect(annotations).not.toHaveProperty([MARK.halted]);
   });
-  await bed.kubectl(["uncordon", other]);
 }
 
 async function nothingLost(group: Group): Promise<void> {
   expect(await countOf(group, "old", KEYS, "newer")).toBe(KEYS);
   expect(await countOf(group, "late", KEYS, "kept")).toBe(KEYS);
-}
-
-async function masters(group: Group): Promise<string[]> {
-  return (await group.redises()).filter(({ role }) => role === "master").map(({ pod }) => pod);
 }
 
 describe("all pods of a StatefulSet are deleted at once", () => {
@@ -152,7 +111,7 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     await nothingLost(group);
   });
 
-  test("RDB: without the last master's volume the freshest wins after recovery-wait, and its age is told", {
+  test("RDB: without the last master's volume the freshest wins after recovery-wait, and its age is told; empty volumes under old names never win", {
     timeout: TEST_MS,
   }, async ({ bed, space }) => {
     const given = await groupWithStaleReplica(bed, space, manifest(false, { "recovery-wait": "15s" }));
@@ -174,6 +133,8 @@ describe("all pods of a StatefulSet are deleted at once", () => {
       await bed.kubectl(["uncordon", given.node, given.other]);
     }
     await waitUntil("a whole group", 90_000, async () => await group.whole(EXPECTED));
+    await nothingLost(group);
+    await volumesMadeAnew(bed, given);
     await nothingLost(group);
   });
 

@@ -6,13 +6,20 @@ import { findTruth } from "../../handlers/policies/truth.ts";
 import type { GroupFacts, MemberFact, RedisUp } from "../../model/facts.ts";
 import type { Action, Memory, Plan } from "../../model/plan.ts";
 import { facts, memory } from "./arbitrary.ts";
+import { changing, memoryOfChange } from "./changing.ts";
+import { amongStrangers, memoryOfStrangers } from "./strangers.ts";
 
 /** Few, so that a run stays quick; PROPERTY_RUNS=20000 looks harder. */
-const RUNS = { numRuns: Number(process.env.PROPERTY_RUNS ?? 400) };
+const RUNS = { numRuns: Number(process.env.PROPERTY_RUNS ?? 600) };
 
 function always(check: (plan: Plan, given: GroupFacts, before: Memory) => void): void {
+  const both = fc.oneof(
+    { weight: 2, arbitrary: fc.tuple(facts, memory) },
+    { weight: 1, arbitrary: fc.tuple(amongStrangers, memoryOfStrangers) },
+    { weight: 1, arbitrary: fc.tuple(changing, memoryOfChange) },
+  );
   fc.assert(
-    fc.property(facts, memory, (given, before) => check(decide(given, before), given, before)),
+    fc.property(both, ([given, before]) => check(decide(given, before), given, before)),
     RUNS,
   );
 }
@@ -45,8 +52,9 @@ function touched(action: Action): readonly { readonly uid: string }[] {
 
 const up = (member: MemberFact | undefined): RedisUp | undefined => {
   const redis = member?.redis;
-  if (redis?.state !== "up") return undefined;
-  return redis.report === undefined || redis.report.podUid === member?.pod.uid ? redis : undefined;
+  if (member === undefined || redis?.state !== "up") return undefined;
+  const { uid, ended, orphan } = member.pod;
+  return (redis.report?.podUid ?? (ended || orphan ? "anybody" : uid)) === uid ? redis : undefined;
 };
 const silent = (member: MemberFact): boolean =>
   member.redis === undefined ? member.pod.ip !== undefined : !["up", "refused"].includes(member.redis.state);
@@ -60,10 +68,11 @@ describe("no facts whatsoever lead to a plan that", () => {
       );
       expect(promoting.length).toBeLessThanOrEqual(1);
       if (truth.kind === "confirmed") {
-        expect(promoting.filter(({ kind }) => kind !== "handover")).toEqual([]);
+        expect(promoting.filter(({ kind }) => kind !== "handover" && kind !== "release")).toEqual([]);
       }
       for (const action of promoting) {
-        if (action.kind === "handover") expect(truth.kind === "confirmed" && truth.member.pod.uid).toBe(action.from.pod.uid);
+        const from = action.kind === "handover" ? action.from : action.kind === "release" ? action.member : undefined;
+        if (from !== undefined) expect(truth.kind === "confirmed" && truth.member.pod.uid).toBe(from.pod.uid);
       }
     });
   });
@@ -82,6 +91,40 @@ describe("no facts whatsoever lead to a plan that", () => {
         const last = action.kind === "promote" && action.cause === "recovery";
         const counts = (one: MemberFact): boolean => !one.pod.orphan || (last && up(one)?.loading === false);
         expect(given.members.filter((one) => counts(one) && (up(one)?.keys ?? 0) > 0)).toEqual([]);
+      }
+    });
+  });
+
+  test("fails over to an empty node from which the others could not have come", () => {
+    always((plan, given, before) => {
+      const known = before.master?.replid ?? given.masterService?.record?.replid ?? "";
+      const of = (redis: RedisUp, history: string): boolean => [redis.replid, redis.replid2].includes(history);
+      for (const action of plan.actions) {
+        if (action.kind !== "promote" || action.cause !== "failover") continue;
+        const chosen = up(action.candidates[0]);
+        // It is master already: Sentinel's election, or a promotion that was begun.
+        if (chosen === undefined || chosen.role === "master" || chosen.keys > 0) continue;
+        const rivals = given.members
+          .filter(({ pod }) => !pod.orphan && pod.settings.priority !== 0)
+          .flatMap((one) => up(one) ?? [])
+          .filter((one) => one.role === "replica" && one.linkDownMs === 0 && !one.syncing && !one.loading)
+          .filter(({ keys, offset }) => keys > 0 && offset > 0);
+        // An emptied master empties its replicas: whoever has heard the most of it is right, and may be empty. Of another history nobody can say that.
+        if (known === "") expect(rivals).toEqual([]);
+        else expect(of(chosen, known)).toBe(true);
+        for (const rival of rivals) if (of(rival, known)) expect(rival.offset).toBeLessThan(chosen.offset);
+      }
+    });
+  });
+
+  test("hands over to an empty node from a master with data", () => {
+    always((plan) => {
+      for (const action of plan.actions) {
+        if (action.kind !== "handover") continue;
+        const { keys, offset } = up(action.from) ?? { keys: 0, offset: 0 };
+        // One that is behind may be empty for the moment: the act waits until it has heard everything.
+        const caughtUp = action.candidates.filter((candidate) => (up(candidate)?.offset ?? 0) >= offset);
+        if (keys > 0) for (const candidate of caughtUp) expect(up(candidate)?.keys, candidate.pod.name).toBeGreaterThan(0);
       }
     });
   });
@@ -180,7 +223,10 @@ describe("no facts whatsoever lead to a plan that", () => {
     always((plan, given) => {
       const truth = findTruth(given);
       const sentinels = given.members.filter(({ pod }) => pod.hasSentinel && !pod.ended && !pod.orphan);
-      const answering = given.members.filter(({ sentinel }) => sentinel?.state === "up" && !sentinel.tilt);
+      // One in TILT that watches nobody counts as the others that wait.
+      const answering = given.members.filter(
+        ({ sentinel }) => sentinel?.state === "up" && (!sentinel.tilt || sentinel.master === undefined),
+      );
       for (const action of plan.actions) {
         if (action.kind !== "fence") continue;
         expect(truth.kind).toBe("confirmed");

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { costLines, heldMs } from "../../../cli/change/account.ts";
+import { factsOf } from "../../../cli/change/follow.ts";
 import { changes } from "../../../cli/change/history.ts";
 import { renderHistory } from "../../../cli/change/history-command.ts";
 import { planPromote } from "../../../cli/change/promote-plan.ts";
@@ -7,6 +8,7 @@ import { planSwitchover } from "../../../cli/change/switchover-plan.ts";
 import { PLAIN } from "../../../cli/paper.ts";
 import type { Timeline } from "../../../handlers/act/timeline.ts";
 import type { MasterRecord } from "../../../model/facts.ts";
+import { REASON } from "../../../model/reasons.ts";
 import { expand, type Situation } from "../../scenarios/expand.ts";
 
 const HEALTHY: Situation = {
@@ -97,6 +99,24 @@ describe("the plan of a promotion by hand", () => {
 
   test("a pod that does not run can't be chosen", () => {
     expect(lines("a")).toBe("no running redis of shop/cache is called a; running: b, c");
+  });
+});
+
+describe("a group at which the handlers can't look", () => {
+  const view = { group: { namespace: "shop", cluster: "cache" }, plan: undefined, facts: undefined, timelines: [] };
+
+  test("halted: the command says why, and what ends it, instead of a plan on old facts", () => {
+    const halted = { reason: REASON.HaltedSecretMissing, message: "Secret cache-redis-ha is gone" };
+    for (const facts of [undefined, expand(HEALTHY)])
+      expect(() => factsOf({ ...view, facts, halted })).toThrow(
+        /shop\/cache now\. HaltedSecretMissing: Secret cache-redis-ha is gone/,
+      );
+  });
+
+  test("not looked at yet, or not for a moment: no refusal", () => {
+    expect(() => factsOf(view)).toThrow("try again in a second");
+    const problem = { reason: REASON.ActFailed, message: "the API server does not answer" };
+    expect(factsOf({ ...view, facts: expand(HEALTHY), halted: problem }).members).toHaveLength(3);
   });
 });
 
