@@ -8,7 +8,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { Deployment } from "../../kube/types.ts";
+import { REASON } from "../../model/reasons.ts";
+import type { Timeline } from "../../model/timeline.ts";
 import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
+import { sayRow } from "./lib/crash-row.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
 import { type Space, test } from "./lib/scenario.ts";
@@ -24,7 +27,7 @@ const EVERY: Readonly<Record<Moment["kind"], readonly string[]>> = {
 const FEW: typeof EVERY = { handover: ["promoted", "patched"], failover: ["promoted"] };
 const STEPS = ALL ? EVERY : FEW;
 const STANDSTILLS: typeof EVERY = ALL
-  ? { handover: ["voted", "promoted", "agreed", "patched"], failover: ["detected", "voted", "promoted", "agreed", "patched"] }
+  ? { handover: ["voted", "promoted", "agreed", "patched"], failover: EVERY.failover }
   : { handover: ["promoted"], failover: [] };
 
 /** As asynchronous replication loses them; see failover.test.ts. */
@@ -36,8 +39,13 @@ const TAKEN_OVER_MS = 20_000;
 const GAP_MS = 9000;
 /** As in handover.test.ts, ms. */
 const HANDOVER_GAP_MS = 3000;
-/** With the time that the Lease needs to change its holder on a busy machine, ms. */
+/** With the time that the Lease needs to change its holder on a busy machine, ms. Sentinel could meet it too: it is asked whose failover it was. */
 const WITHOUT_LEADER_GAP_MS = 9000;
+/** Sentinel by itself begins only now (down-after), ms. */
+const DOWN_AFTER_MS = 5000;
+/** Our own proofs (handlers/policies/proof.ts). A failover that waited for the sentinels' judgement says: "… had no answer from it for down-after". */
+const PROOF =
+  /connections to it are refused, and replica|the kubelet reports that its container ended|its process was started anew/;
 
 let standstill: Standstill | undefined;
 afterEach(() => standstill?.close());
@@ -65,49 +73,58 @@ async function ask({ bed, namespace }: Group): Promise<void> {
 async function until(bed: Bed, group: Group, moment: Moment): Promise<string> {
   await twoHandlers(bed);
   await group.client.calm();
-  await group.client.window(true);
   const pod = await leader(bed);
   standstill = await stopAt(bed, pod, moment);
   const master = await group.master();
+  await group.client.window(true);
   if (moment.kind === "failover") await signal(bed, group.namespace, master.name, "redis", "SIGKILL");
   else await ask(group);
   await standstill.reached(15_000);
   return pod;
 }
 
-const momentsOf = (steps: typeof EVERY): Moment[] =>
-  (Object.keys(steps) as Moment["kind"][]).flatMap((kind) => steps[kind].map((step) => ({ kind, step })));
-
-/** How long it takes until another process has the Lease, ms. */
-async function takenOver(bed: Bed, from: string): Promise<number> {
-  const begun = performance.now();
+/** Resolves when another one holds the Lease, with the time that this took, ms. */
+async function takenOver(from: string, holder: () => Promise<string>): Promise<number> {
+  const since = performance.now();
   await waitUntil("another leader", TAKEN_OVER_MS, async () => {
-    if ((await leadingProcess(bed)) === from) throw new Error(`${from} still holds the Lease`);
+    if ((await holder()) === from) throw new Error(`${from} still holds the Lease`);
   });
-  return Math.round(performance.now() - begun);
+  return performance.now() - since;
 }
 
-/** @param leaseMs how long it took until the other handler led */
-async function finished(group: Group, { kind, step }: Moment, what: string, leaseMs: number): Promise<void> {
-  const name = `${what} at ${step} of a ${kind}`;
-  await waitUntil(`a whole group after: ${name}`, WHOLE_MS, async () => await group.whole(EXPECTED));
+async function finished(group: Group, moment: Moment, how: string, leaseMs: number): Promise<void> {
+  const what = `${how} in a ${moment.kind} at: ${moment.step}`;
+  await waitUntil(`a whole group after: ${what}`, WHOLE_MS, async () => await group.whole(EXPECTED));
+  const window = await group.client.window();
   await group.client.calm(30_000);
-  const { gapMs } = await group.client.window();
+  const { name } = await group.master();
+  say(`${what}: ${name} is master`);
   const history = await group.history();
   const reasons = history.map(({ reason }) => reason).join(", ");
   const found = await verdict(group);
-  // A row of the table in docs/faults.md.
-  say(`| ${kind} | ${step} | ${what} | ${leaseMs} ms | ${Math.round(gapMs)} ms | ${found.missing} of ${found.acked} |`);
-  expect(found.missing, `${name}; before: ${reasons}`).toBeLessThanOrEqual(kind === "failover" ? KILL_LOST : 0);
+  sayRow({ what, window, found, leaseMs, reason: await group.reason() });
+  expect(found.missing, `${what}; before: ${reasons}`).toBeLessThanOrEqual(moment.kind === "failover" ? KILL_LOST : 0);
 }
 
-describe.each(momentsOf(STEPS))("the leader dies in a $kind at: $step", (moment) => {
+/** What the handlers have written down of the last change of master. */
+async function account(group: Group): Promise<Timeline | undefined> {
+  return await waitUntil("the account of the failover", 10_000, async () => {
+    const [newest] = await group.timelines();
+    if (newest?.to !== (await group.master()).name) throw new Error(`the newest one tells of ${newest?.to}`);
+    return newest;
+  });
+}
+
+const moments = (steps: typeof EVERY): Moment[] =>
+  (["handover", "failover"] as const).flatMap((kind) => steps[kind].map((step) => ({ kind, step })));
+
+describe.each(moments(STEPS))("the leader dies in a $kind at: $step", (moment) => {
   test("the other one finishes", async ({ bed, space }) => {
     const group = await startGroup(space);
     const pod = await until(bed, group, moment);
     const dead = await leadingProcess(bed);
     standstill?.kill();
-    const leaseMs = await takenOver(bed, dead);
+    const leaseMs = await takenOver(dead, async () => await leadingProcess(bed));
     await waitUntil("writes", GAP_MS, async () => {
       await group.client.command(await group.throughService(), "SET", "e2e:goes-on", "yes");
     });
@@ -117,26 +134,44 @@ describe.each(momentsOf(STEPS))("the leader dies in a $kind at: $step", (moment)
   });
 });
 
-describe.each(ALL ? ["leads"] : [])("the replica of the handlers that %s is dead from the start", () => {
+/** `led`: the other one has the Lease already when the master dies; what is left is a failover like any. Else the Lease has to run out first. */
+const ALONE = [
+  { when: "since longer than its Lease", led: true, gapMs: DOWN_AFTER_MS },
+  { when: "as the master dies", led: false, gapMs: WITHOUT_LEADER_GAP_MS },
+];
+
+describe.each(ALL ? ALONE : [])("the replica of the handlers that leads is dead $when", ({ when, led, gapMs }) => {
   test("the other one fails over and hands over", async ({ bed, space }) => {
     const group = await startGroup(space);
     await twoHandlers(bed);
     const dead = await leader(bed);
     // Stopped, not killed: its Lease only runs out, and the kubelet starts it anew only after half a minute.
-    await signal(bed, SYSTEM, dead, "redis-ha", "SIGSTOP");
+    const stop = async (): Promise<void> => await signal(bed, SYSTEM, dead, "redis-ha", "SIGSTOP");
+    const other = async (): Promise<number> => await takenOver(dead, async () => await leader(bed));
     try {
-      const killed = await underFault(group, "kill -9, the leading handler dead", EXPECTED, async (pod) => {
-        await signal(bed, group.namespace, pod, "redis", "SIGKILL");
+      let lease: Promise<number> | undefined;
+      if (led) {
+        await stop();
+        lease = other();
+        await lease;
+      }
+      const killed = await underFault(group, `kill -9, the leading handler dead ${when}`, EXPECTED, async (pod) => {
+        if (!led) await stop();
+        lease ??= other();
+        await Promise.all([lease, signal(bed, group.namespace, pod, "redis", "SIGKILL")]);
       });
-      expect(killed.window.gapMs).toBeLessThan(WITHOUT_LEADER_GAP_MS);
-      // By the other handler, not by Sentinel some seconds later.
-      const [failover] = await group.timelines();
-      expect(failover).toMatchObject({ kind: "failover", cause: expect.not.stringMatching(/sentinel/i) });
-      expect(await leader(bed)).not.toBe(dead);
+      const leaseMs = (await lease) ?? 0;
+      const [story, reason] = [await account(group), await group.reason()];
       const asked = await underFault(group, "handover, one handler dead", EXPECTED, async () => await ask(group));
+      const [askedReason, found] = [await group.reason(), await verdict(group)];
+      sayRow({ what: `dead ${when}: kill -9 of the master`, window: killed.window, found, leaseMs, reason });
+      sayRow({ what: `dead ${when}: handover after that`, window: asked.window, found, leaseMs: 0, reason: askedReason });
+      expect(reason, story?.cause).toBe(REASON.FailedOver);
+      expect(story).toMatchObject({ kind: "failover", cause: expect.stringMatching(PROOF) });
+      expect(killed.window.gapMs).toBeLessThan(gapMs);
       expect(asked.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
       expect(await group.history(), "one change of master each").toHaveLength(2);
-      expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
+      expect(found.missing).toBeLessThanOrEqual(KILL_LOST);
     } finally {
       await bed.kubectl(["-n", SYSTEM, "delete", "pod", dead, "--grace-period=1", "--wait=false"]);
       await twoHandlers(bed);
@@ -144,13 +179,13 @@ describe.each(ALL ? ["leads"] : [])("the replica of the handlers that %s is dead
   });
 });
 
-describe.each(momentsOf(STANDSTILLS))(
+describe.each(moments(STANDSTILLS))(
   "the leader stands still in a $kind at: $step, and goes on when another one leads",
   (moment) => {
     test("it lets go", async ({ bed, space }) => {
       const group = await startGroup(space);
-      await until(bed, group, moment);
-      const leaseMs = await takenOver(bed, await leadingProcess(bed));
+      const pod = await until(bed, group, moment);
+      const leaseMs = await takenOver(pod, async () => await leader(bed));
       // The other one has begun to act by its own facts.
       await sleep(1000);
       standstill?.resume();
