@@ -98,7 +98,7 @@ export function routingTimes(samples: readonly Sample[]): number[] {
 }
 
 /** What comes last of a gap: the clients' way back. */
-export const FIRST_WRITE = "first write";
+const FIRST_WRITE = "first write";
 
 /**
  * The parts of the gap, means in ms over all runs, in the order of time: each step's from the step before it, the first one's from the last acknowledged write

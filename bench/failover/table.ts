@@ -68,9 +68,9 @@ function partTable(results: Results): string {
   const rows = Object.entries(FAULTS).flatMap(([fault, { what }]) => {
     const samples = samplesOf(results, fault, "ours");
     if (samples.length === 0) return [];
-    const parts = partMeans(samples).map(({ step, ms: part }) => `${step} ${Math.round(part)}`);
-    const mean = samples.reduce((sum, { gapMs }) => sum + gapMs, 0) / samples.length;
-    return [[what, parts.join(" + "), ms(mean)]];
+    const parts = partMeans(samples);
+    const told = parts.map(({ step, ms: part }) => `${step} ${Math.round(part)}`);
+    return [[what, told.join(" + "), ms(parts.reduce((sum, part) => sum + part.ms, 0))]];
   });
   if (rows.length === 0) return "";
   const head = [

@@ -126,7 +126,7 @@ async function converged(ours: Ours): Promise<[number | undefined, string | unde
 export async function untilReady(ours: Ours): Promise<void> {
   await waitUntil("a whole group", WHOLE_MS, async () => {
     await ours.group.whole(EXPECTED);
-    const tilted = (await ours.group.sentinels()).filter(({ tilt }) => tilt).map(({ pod }) => pod);
+    const tilted = await ours.group.inTilt();
     if (tilted.length > 0) throw new Error(`in TILT: ${tilted.join(", ")}`);
   });
 }

@@ -228,8 +228,8 @@ export const forget: Policy = (context): Step => {
   if (first === undefined) return { actions: [], ...remember };
   const mine = old.filter(({ member }) => member === first.member);
   const names = mine.map(({ peer }) => peer.ip);
-  const living = sentinelMembers(facts).filter((one) => one !== first.member);
-  const peers = living.filter((one) => monitoring(facts).some(({ member }) => member === one));
+  const watching = monitoring(facts).map(({ member }) => member);
+  const peers = sentinelMembers(facts).filter((one) => one !== first.member && watching.includes(one));
   return {
     actions: [{ kind: "forget", member: first.member, ghosts: names, monitored: first.monitored, peers }],
     notices: [

@@ -195,16 +195,18 @@ export const watching: Script = async (bench) => {
   });
   seen["and is seen"] = await until(bench, "1", () => watched(s1, "num-other-sentinels"));
 
+  const seenDown = async (): Promise<string | undefined> =>
+    (await until(bench, /^s_down/, () => watched(s1, "flags"))).split(",")[0];
+  const saidDown = async (): Promise<string> =>
+    (await s2.send(`SENTINEL IS-MASTER-DOWN-BY-ADDR ${bench.ip("r1")} ${REDIS_PORT} 0 *`)).split(" ")[0] ?? "";
   bench.freeze("r1");
   await bench.wait(700);
   bench.thaw("r1");
   await bench.wait(1500);
   seen["shorter than down-after"] = await watched(s1, "flags");
   bench.freeze("r1");
-  seen["longer than that"] = await until(bench, /^s_down/, () => watched(s1, "flags")).then((flags) => flags.split(",")[0]);
-  seen["the other one says so when it is asked"] = await until(bench, "1", async () => {
-    return (await s2.send(`SENTINEL IS-MASTER-DOWN-BY-ADDR ${bench.ip("r1")} ${REDIS_PORT} 0 *`)).split(" ")[0] ?? "";
-  });
+  seen["longer than that"] = await seenDown();
+  seen["the other one says so when it is asked"] = await until(bench, "1", saidDown);
   bench.thaw("r1");
   seen["it goes on"] = await until(bench, "master", () => watched(s1, "flags"));
 
@@ -213,13 +215,9 @@ export const watching: Script = async (bench) => {
   bench.thaw("s2");
   seen["a sentinel that stood still is in TILT"] = await until(bench, "1", () => info(s2, "sentinel_tilt"));
   bench.freeze("r1");
-  seen["the other one sees the master down"] = await until(bench, /^s_down/, () => watched(s1, "flags")).then(
-    (flags) => flags.split(",")[0],
-  );
+  seen["the other one sees the master down"] = await seenDown();
   await bench.wait(1500);
-  seen["in TILT nobody is down"] = (await s2.send(`SENTINEL IS-MASTER-DOWN-BY-ADDR ${bench.ip("r1")} ${REDIS_PORT} 0 *`)).split(
-    " ",
-  )[0];
+  seen["in TILT nobody is down"] = await saidDown();
   bench.thaw("r1");
   return seen;
 };

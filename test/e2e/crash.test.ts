@@ -9,7 +9,7 @@ import { afterEach, describe, expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { Deployment } from "../../kube/types.ts";
 import { REASON } from "../../model/reasons.ts";
-import type { Timeline } from "../../model/timeline.ts";
+import { account } from "./lib/account.ts";
 import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
 import { sayRow } from "./lib/crash-row.ts";
 import { underFault, verdict } from "./lib/fault.ts";
@@ -104,15 +104,6 @@ async function finished(group: Group, moment: Moment, how: string, leaseMs: numb
   const found = await verdict(group);
   sayRow({ what, window, found, leaseMs, reason: await group.reason() });
   expect(found.missing, `${what}; before: ${reasons}`).toBeLessThanOrEqual(moment.kind === "failover" ? KILL_LOST : 0);
-}
-
-/** What the handlers have written down of the last change of master. */
-async function account(group: Group): Promise<Timeline | undefined> {
-  return await waitUntil("the account of the failover", 10_000, async () => {
-    const [newest] = await group.timelines();
-    if (newest?.to !== (await group.master()).name) throw new Error(`the newest one tells of ${newest?.to}`);
-    return newest;
-  });
 }
 
 const moments = (steps: typeof EVERY): Moment[] =>

@@ -2,19 +2,18 @@
  * How a group is run: its pods are spread, a drain waits for data, the disruption budget gives way to a person's own, and a client outside of the pod network is led
  * to the master through the port of a node that does not have it, and through the address of a load balancer.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, inject } from "vitest";
 import { NO_ADDRESS } from "../../handlers/watch/service-fact.ts";
 import { PATH } from "../../kube/paths.ts";
 import type { Node, Pod, PodDisruptionBudget } from "../../kube/types.ts";
 import { ANNOTATION, budgetName, LABEL, REDIS_PORT, REQUEST } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
-import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
+import { type Bed, signal } from "./lib/bed.ts";
 import { commandLine } from "./lib/cli.ts";
 import { eventsOf } from "./lib/events.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
+import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
@@ -53,10 +52,7 @@ test("spread, a drain under the budget, and kill -9 and hand-over through a node
   space,
 }) => {
   const group = space.group();
-  const key = `${ANNOTATION.cluster}: cache`;
-  const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
-  expect(yaml).toContain(key);
-  await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.expose}: NodePort`) });
+  await space.apply({ yaml: annotatedQuickstart(ANNOTATION.expose, "NodePort") });
   await waitUntil("a whole group", 120_000, async () => await group.whole(EXPECTED));
   const { items: nodes } = await bed.kube.list<Node>(PATH.nodes());
   expect(new Set((await group.pods()).map(({ spec }) => spec?.nodeName)).size, "spread").toBe(Math.min(nodes.length, 3));

@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { Pod } from "../../kube/types.ts";
 import { REDIS_PORT, REQUEST } from "../../model/names.ts";
+import { account } from "./lib/account.ts";
 import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
 import { underFault } from "./lib/fault.ts";
 import { filter, unfilter } from "./lib/firewall.ts";
@@ -74,12 +75,7 @@ test("a firewall that refuses the handlers is no death: nobody is promoted; with
 
 /** The last change of master was a failover of ours, for this reason: not Sentinel's own, some seconds later. */
 async function by(group: Group, proof: RegExp): Promise<void> {
-  const last = await waitUntil("the account of the failover", 10_000, async () => {
-    const [newest] = await group.timelines();
-    if (newest?.to !== (await group.master()).name) throw new Error(`the newest one tells of ${newest?.to}`);
-    return newest;
-  });
-  expect(last).toMatchObject({ kind: "failover", cause: expect.stringMatching(proof) });
+  expect(await account(group)).toMatchObject({ kind: "failover", cause: expect.stringMatching(proof) });
 }
 
 async function handBack(bed: Bed, group: Group, pod: string): Promise<void> {

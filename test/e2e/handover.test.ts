@@ -2,7 +2,6 @@
  * Planned changes of master on the real cluster: one right after another, and by a drain; with REDIS_HA_HANDOVER=all (npm run test:handover) more of them, of whole
  * workloads, by Sentinel's own commands, and without handlers.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { env } from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -15,6 +14,7 @@ import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
 import { withoutHandlers } from "./lib/handlers.ts";
+import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
@@ -150,10 +150,7 @@ describe.each(ALL ? ["store"] : [])("the StatefulSet %s", (name) => {
 describe.each(ALL ? ["sentinel"] : [])("promotion: %s", (promotion) => {
   test("a hand-over and a failover by Sentinel's public commands alone", async ({ bed, space }) => {
     const group = space.group();
-    const key = `${ANNOTATION.cluster}: cache`;
-    const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
-    expect(yaml).toContain(key);
-    await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.promotion}: ${promotion}`) });
+    await space.apply({ yaml: annotatedQuickstart(ANNOTATION.promotion, promotion) });
     await whole(group);
     await space.client.startWriters(await group.throughService());
     const asked = await underFault(group, "hand-over by Sentinel", EXPECTED, async () => await ask(group));

@@ -2,19 +2,18 @@
  * Nobody stays with a server that is no longer the master: connections that are held open, idle, reading and subscribed, are cut within a second after new ones lead
  * to the master, and never before.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import { ANNOTATION, REQUEST } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { heal, partition, signalDaemon } from "../cluster/cluster.ts";
-import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
+import { type Bed, signal } from "./lib/bed.ts";
 import { ClientPod } from "./lib/client-pod.ts";
 import { eventOf } from "./lib/events.ts";
 import { verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
+import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
@@ -34,10 +33,7 @@ const DOWN_AFTER = "2s";
 
 async function startGroup(space: Space): Promise<Group> {
   const group = space.group();
-  const key = `${ANNOTATION.cluster}: cache`;
-  const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
-  expect(yaml).toContain(key);
-  await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.downAfter}: ${DOWN_AFTER}`) });
+  await space.apply({ yaml: annotatedQuickstart(ANNOTATION.downAfter, DOWN_AFTER) });
   await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   return group;
 }

@@ -1,13 +1,12 @@
 /** A master whose container is killed is back, empty, in less time than anybody needs to call it down. Its emptiness must reach nobody. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect } from "vitest";
 import { ANNOTATION } from "../../model/names.ts";
-import { EXAMPLES, signal } from "./lib/bed.ts";
+import { signal } from "./lib/bed.ts";
 import { countOf, seed } from "./lib/data.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import type { Group } from "./lib/group.ts";
 import { withoutHandlers } from "./lib/handlers.ts";
+import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
@@ -23,9 +22,7 @@ const DOWN_AFTER_MS = 10_000;
 /** A whole group in memory, no volume, with the keys on all three. */
 async function groupWithKeys(space: Space): Promise<Group> {
   const group = space.group();
-  const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
-  const key = `${ANNOTATION.cluster}: cache`;
-  await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.downAfter}: ${DOWN_AFTER_MS}ms`) });
+  await space.apply({ yaml: annotatedQuickstart(ANNOTATION.downAfter, `${DOWN_AFTER_MS}ms`) });
   await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   await seed(group, "old", KEYS, "kept", EXPECTED.replicas);
   return group;

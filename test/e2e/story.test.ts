@@ -1,14 +1,13 @@
 /** What a person finds who only runs `kubectl describe service cache-master` after a bad day; and that what was deleted by hand is there again. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { NetworkPolicy, Secret } from "../../kube/types.ts";
 import { ANNOTATION, networkPolicyName, SECRET_KEY, secretName } from "../../model/names.ts";
 import { REASON, type Reason } from "../../model/reasons.ts";
-import { EXAMPLES, signal } from "./lib/bed.ts";
+import { signal } from "./lib/bed.ts";
 import { eventsOf } from "./lib/events.ts";
 import { underFault } from "./lib/fault.ts";
+import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
@@ -35,10 +34,7 @@ test("a start, a failover, a deleted Secret and the loss of all pods: the Events
   timeout: 300_000,
 }, async ({ bed, space }) => {
   const group = space.group();
-  const key = `${ANNOTATION.cluster}: cache`;
-  const yaml = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
-  expect(yaml).toContain(key);
-  await space.apply({ yaml: yaml.replace(key, `${key}\n        ${ANNOTATION.networkPolicy}: namespace`) });
+  await space.apply({ yaml: annotatedQuickstart(ANNOTATION.networkPolicy, "namespace") });
   await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   const policyPath = PATH.networkPolicies(space.namespace, networkPolicyName("cache"));
   const policy = await bed.kube.get<NetworkPolicy>(policyPath);

@@ -87,7 +87,7 @@ function tilted(count: number): MatrixFault {
         for (const pid of sentinels) process.kill(pid, "SIGCONT");
       }
       await waitUntil("TILT", 5000, async () => {
-        const tilted = (await scene.ours.group.sentinels()).filter(({ tilt }) => tilt);
+        const tilted = await scene.ours.group.inTilt();
         if (tilted.length < count) throw new Error(`${tilted.length} of ${count} sentinels are in it`);
       });
       kill(master);

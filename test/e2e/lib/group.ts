@@ -183,6 +183,11 @@ export class Group {
     );
   }
 
+  /** The pods whose sentinel is in TILT. */
+  async inTilt(): Promise<string[]> {
+    return (await this.sentinels()).filter(({ tilt }) => tilt).map(({ pod }) => pod);
+  }
+
   /** Throws unless the group can be used: writable through the Service, replicas attached, CKQUORUM ok on every sentinel. */
   async ready(expected: Expected): Promise<{ master: string }> {
     const [redises, sentinels, master] = await Promise.all([this.redises(), this.sentinels(), this.master()]);
