@@ -71,8 +71,7 @@ export async function promote(context: ActContext, action: PromoteAction): Promi
   const following = pointTo(context, others, master);
   if (action.cause === "bootstrap") {
     await following;
-    context.say(action.reason, action.message);
-    return DONE; // no sentinel watches yet: `route` and `sentinels` go on from the claim, which is now a fact
+    return DONE; // no sentinel watches yet: `route` and `sentinels` go on from the claim, which is now a fact; `route` tells of it
   }
   const history = historyOf(context, chosen);
   const monitoring = action.sentinels.filter(({ sentinel }) => sentinel?.state === "up" && sentinel.master !== undefined);

@@ -9,7 +9,7 @@ import { LABEL, MARK, REQUEST } from "../../model/names.ts";
 import type { RouteAction } from "../../model/plan.ts";
 import { REASON, type Reason } from "../../model/reasons.ts";
 import { CLAIMED } from "../policies/route.ts";
-import { nameAt } from "../policies/view.ts";
+import { firstMaster, nameAt } from "../policies/view.ts";
 import { serviceFact } from "../watch/service-fact.ts";
 import { type ActContext, type ActResult, DONE, failed, messageOf, refused } from "./context.ts";
 import { cutAfterRouting } from "./cut.ts";
@@ -76,7 +76,7 @@ export async function writeRoute(
 }
 
 async function patchUntilTaken(
-  { kube, group, facts, learnService }: ActContext,
+  { kube, group, facts, learnService, say }: ActContext,
   tries: Tries<Service>,
   { pod, epoch, reason, replid }: Pick<RouteAction, "pod" | "epoch" | "reason" | "replid">,
 ): Promise<ActResult> {
@@ -85,6 +85,14 @@ async function patchUntilTaken(
   const path = PATH.services(group.namespace, service.name);
   let problem = "";
   const startedAt = performance.now();
+  const began = new Date().toISOString();
+  /** A try without a verdict: its patch may have been taken. */
+  let unsure = false;
+  // Whose patch it was tells: the handler that promoted may have died or lost the Lease before its next line.
+  const done = (taken: MasterRecord, ours = unsure): ActResult => {
+    if (ours && taken.reason === REASON.Bootstrapped && taken.since === began) say(REASON.Bootstrapped, firstMaster(pod));
+    return DONE;
+  };
   let failures = 0;
   for (let attempt = 0; failures < ATTEMPTS && performance.now() - startedAt < SLOW_MS; attempt += 1) {
     if (service === undefined) return failed("the master Service is gone");
@@ -92,11 +100,11 @@ async function patchUntilTaken(
     if (before !== undefined && before.epoch > epoch && before.uid !== pod.uid && attempt > 0)
       return refused(`the Service records epoch ${before.epoch} by now`);
     // The other handler, or we ourselves a moment ago, before our watch told: its reason and time stay.
-    if (attempt > 0 && leadsTo(service, pod, epoch)) return DONE;
+    if (attempt > 0 && before !== undefined && leadsTo(service, pod, epoch)) return done(before);
     // A repaired selector, a newer epoch or a new history is no new reign: why and when it began stays. A claim that has come true is the first one.
     const same = before !== undefined && before.uid === pod.uid && before.reason !== CLAIMED;
     const first = before?.uid === pod.uid && !same;
-    const [why, since] = same ? [before.reason, before.since] : [first ? REASON.Bootstrapped : reason, new Date().toISOString()];
+    const [why, since] = same ? [before.reason, before.since] : [first ? REASON.Bootstrapped : reason, began];
     const record = recordOf(pod, epoch, why, replid, since);
     const history =
       before === undefined || before.uid === pod.uid ? service.history : [before, ...service.history].slice(0, HISTORY_LENGTH);
@@ -116,12 +124,13 @@ async function patchUntilTaken(
     try {
       const options = { timeoutMs: SLOW_MS, signal: tries.signal };
       learnService(await tries.add(kube.mergePatch<Service>(path, patch, options), TRY_MS));
-      return DONE;
+      return done(record, true);
     } catch (error) {
       problem = messageOf(error);
       if (isNotFound(error)) return failed("the master Service is gone");
       const late = error instanceof Late;
       if (!late) failures += 1;
+      if (!isConflict(error)) unsure = true;
       if (!late && !isConflict(error)) await sleep(waitAfter(error, failures));
       // A connection that leads nowhere takes those that idle beside it along only when its own time is over: that has to be soon.
       service = await kube
@@ -133,7 +142,7 @@ async function patchUntilTaken(
         .catch(() => service);
     }
   }
-  return service !== undefined && leadsTo(service, pod, epoch) ? DONE : failed(problem);
+  return service?.record !== undefined && leadsTo(service, pod, epoch) ? done(service.record) : failed(problem);
 }
 
 /** A busy server names a time; a failover that waits for its route does not wait longer than this, ms. */

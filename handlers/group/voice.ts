@@ -8,7 +8,7 @@ const keyOf = (reason: Reason, subject: string | undefined): string =>
   subject === undefined ? reason : `${reason}${BETWEEN}${subject}`;
 
 /** Every replica moves the Service; what one has done before the other looked, that one never sees. */
-const OF_EACH: ReadonlySet<Reason> = new Set([REASON.MasterRouted, REASON.SelectorRepaired]);
+const OF_EACH: ReadonlySet<Reason> = new Set([REASON.MasterRouted, REASON.SelectorRepaired, REASON.Bootstrapped]);
 
 interface Told {
   readonly message: string;

@@ -5,7 +5,7 @@ import { rankByData } from "./freshness.ts";
 import { type Context, NOTHING, type Policy, type Step } from "./policy.ts";
 import { readyWhileWaiting } from "./recover.ts";
 import { CLAIMED } from "./route.ts";
-import { highestEpoch, nameOf, type RedisMember, redisMembers, redisUp, sentinelsUp } from "./view.ts";
+import { firstMaster, highestEpoch, nameOf, type RedisMember, redisMembers, redisUp, sentinelsUp } from "./view.ts";
 
 /** How long the others wait for the pod that the deterministic choice names before the next one is taken, ms. */
 const PATIENCE_MS = 8000;
@@ -85,7 +85,6 @@ function nextMayCome({ facts }: Context, up: readonly RedisMember[]): boolean {
 }
 
 function promoteFirst({ facts }: Context, chosen: RedisMember): Step {
-  const message = `${nameOf(chosen.member)} is the first master of the group`;
   return {
     actions: [
       {
@@ -100,7 +99,7 @@ function promoteFirst({ facts }: Context, chosen: RedisMember): Step {
           .map(({ member }) => member),
         sentinels: sentinelsUp(facts).map(({ member }) => member),
         reason: REASON.Bootstrapped,
-        message,
+        message: firstMaster(chosen.member.pod),
       },
     ],
     state: "waiting",

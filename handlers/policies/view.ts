@@ -133,8 +133,13 @@ export function sentinelElecting(facts: GroupFacts): boolean {
 
 /** `ns/pod (ip)` for messages. */
 export function nameOf(member: MemberFact): string {
-  return `${member.pod.name} (${member.pod.ip ?? "no address yet"})`;
+  return podName(member.pod);
 }
+
+const podName = ({ name, ip }: PodFact): string => `${name} (${ip ?? "no address yet"})`;
+
+/** What is told of a bootstrap, whoever ends it. */
+export const firstMaster = (pod: PodFact): string => `${podName(pod)} is the first master of the group`;
 
 /** The member that has this address now; orphans last, since an address belongs to its living pod first. */
 export function memberAt(facts: GroupFacts, address: Address): MemberFact | undefined {

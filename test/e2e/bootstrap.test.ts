@@ -20,6 +20,8 @@ const WHOLE_MS = 90_000;
 const TEST_MS = 240_000;
 /** Longer than the Lease of a holder that fell silent. */
 const OVERTAKEN_MS = 30_000;
+/** An Event is written behind the act. */
+const TOLD_MS = 10_000;
 const KEYS = 1000;
 /** The slow node: its pod's containers start so much later, s. */
 const SLOW_S = 4;
@@ -80,6 +82,10 @@ test("the leading handler is stopped in the middle, overtaken and woken; then it
     const { name } = await group.master();
     expect(name).toMatch(/^preferred-/);
     expect(await group.history(), "nobody was master before").toEqual([]);
+    // By the one that was stopped, if it had just written it: then only now.
+    await waitUntil("the Event of the first master", TOLD_MS, async () => {
+      if ((await told(group, REASON.Bootstrapped)).length === 0) throw new Error("nobody has told");
+    });
     expect(new Set(await told(group, REASON.Bootstrapped)).size, "told for one pod").toBe(1);
     await seed(group, "kept", KEYS, "1", EXPECTED.replicas);
 

@@ -147,6 +147,39 @@ test("a claim that has come true is the first master's reign, and says so", asyn
   expect(api.stored).toMatchObject({ record: { pod: "a", reason: "Bootstrapped" }, history: [] });
 });
 
+/** Everything that is said, by a handler that leads or does not. */
+function listening(api: Api, said: string[]): ActContext {
+  return { ...contextOf(api), leading: () => false, say: (reason, message) => said.push(`${reason}: ${message}`) };
+}
+const FIRST = "Bootstrapped: a (10.0.0.1) is the first master of the group";
+
+test("whoever writes the first master's reign tells of it, and nobody else", async () => {
+  const api = new Api();
+  api.stored.record = recordOf(pod("a"), 0, "WaitingForPods", "", "then");
+  const said: string[] = [];
+  const [one, other, later] = [listening(api, said), listening(api, said), listening(api, said)];
+  await Promise.all([writeRoute(one, pod("a"), 0, "MasterRouted", "h"), writeRoute(other, pod("a"), 0, "MasterRouted", "h")]);
+  expect(said).toEqual([FIRST]);
+  await writeRoute({ ...later, facts: one.facts }, pod("a"), 0, "MasterRouted", "h");
+  expect(said, "old facts").toEqual([FIRST]);
+  await writeRoute(listening(api, said), pod("b"), 8, "FailedOver", "h2");
+  expect(said, "no first master").toEqual([FIRST]);
+});
+
+test("the first master's reign is told of also when the answer to its patch was lost", async () => {
+  const api = new Api();
+  api.stored.record = recordOf(pod("a"), 0, "WaitingForPods", "", "then");
+  const said: string[] = [];
+  const lost = api.mergePatch.bind(api);
+  api.mergePatch = async (...given) => {
+    await lost(...given);
+    throw new KubeError({ status: 0, reason: "ECONNRESET", message: "cut" });
+  };
+  await writeRoute(listening(api, said), pod("a"), 0, "MasterRouted", "h");
+  expect(api.stored.record.reason).toBe("Bootstrapped");
+  expect(said).toEqual([FIRST]);
+});
+
 test("a repaired selector is no new reign", async () => {
   const api = new Api();
   api.stored.selector = { app: "x" };
