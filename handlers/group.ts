@@ -193,6 +193,7 @@ export class Group {
       members,
       ...outsiders,
       masterService,
+      endpoints: source.endpoints.pods(),
       proxiesFreeInMs: source.proxiesFreeInMs(),
       hint: this.#news.hint(at),
       epochHeard: this.#news.epochHeard,

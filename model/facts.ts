@@ -218,6 +218,8 @@ export interface GroupFacts {
   readonly outsiderSelector: Readonly<Record<string, string>> | undefined;
   /** undefined: does not exist (or is not yet known) */
   readonly masterService: ServiceFact | undefined;
+  /** uids of the pods behind the master Service, by its EndpointSlices */
+  readonly endpoints: readonly string[];
   readonly hint: PromotionHint | undefined;
   /** in how many ms kube-proxy takes up a change of endpoints at once, as far as we saw what keeps it busy; 0: now */
   readonly proxiesFreeInMs: number;

@@ -282,6 +282,8 @@ export interface Memory {
   readonly promoteNotBefore: number;
   /** how often a failover was tried without a new master since there was one */
   readonly promotionsTried: number;
+  /** since when the EndpointSlices do not lead to this master, which the Service selects; undefined while they do */
+  readonly endpointsLate: { readonly uid: string; readonly since: number } | undefined;
   /** how often, and when last, the Service was moved to the present master: more than once means that somebody resets its selector */
   readonly moved:
     | {

@@ -28,6 +28,7 @@ export const REASON = {
   MasterRouted: "MasterRouted",
   SelectorRepaired: "SelectorRepaired",
   ConnectionsCut: "ConnectionsCut",
+  EndpointsLate: "EndpointsLate",
   // bootstrap and recovery
   RecordRestored: "RecordRestored",
   HaltedRecordMissing: "HaltedRecordMissing",
@@ -104,6 +105,7 @@ export const WARNING: ReadonlySet<Reason> = new Set<Reason>([
   REASON.InvalidSettings,
   REASON.SettingsDiffer,
   REASON.SelectorRepaired,
+  REASON.EndpointsLate,
   REASON.WaitingForLastMaster,
   REASON.RequestRefused,
   REASON.MasterDead,

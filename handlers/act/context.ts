@@ -11,6 +11,8 @@ import type { Link } from "../observe/link.ts";
 export interface Endpoints {
   /** addresses behind the master Service now, as the EndpointSlice watch tells; undefined before the first slice is seen */
   addresses(): ReadonlySet<string> | undefined;
+  /** uids of the pods behind it */
+  pods(): readonly string[];
   /** resolves true as soon as `done` holds, false after `withinMs` */
   until(done: (addresses: ReadonlySet<string>) => boolean, withinMs: number): Promise<boolean>;
 }

@@ -4,6 +4,7 @@ import type { Action, Memory, Notice, Plan } from "../../model/plan.ts";
 import { adopt, release } from "./adopt.ts";
 import { attach, configure } from "./attach.ts";
 import { bootstrap } from "./bootstrap.ts";
+import { endpoints } from "./endpoints.ts";
 import { failover } from "./failover.ts";
 import { fence } from "./fence.ts";
 import { handover } from "./handover.ts";
@@ -41,7 +42,7 @@ const POLICIES: readonly Policy[] = [
   forget,
 ];
 /** Run in every round: they change nothing in Redis or Sentinel. */
-const ALWAYS: readonly Policy[] = [marks, report, settings];
+const ALWAYS: readonly Policy[] = [marks, endpoints, report, settings];
 
 /** What a process knows of a group that it has just met. */
 export function freshMemory(at: number): Memory {
@@ -61,6 +62,7 @@ export function freshMemory(at: number): Memory {
     inheritedFor: undefined,
     promoteNotBefore: 0,
     promotionsTried: 0,
+    endpointsLate: undefined,
     moved: undefined,
   };
 }

@@ -21,6 +21,11 @@ export class EndpointsView implements Endpoints {
     return new Set(slices.flatMap((slice) => slice.endpoints ?? []).flatMap((endpoint) => endpoint.addresses));
   }
 
+  pods(): readonly string[] {
+    const behind = this.#read().flatMap((slice) => slice.endpoints ?? []);
+    return behind.flatMap(({ targetRef }) => targetRef?.uid ?? []);
+  }
+
   until(done: (addresses: ReadonlySet<string>) => boolean, withinMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const finish = (result: boolean): void => {

@@ -39,6 +39,8 @@ export interface Service {
   readonly promote?: string | null;
   /** its resourceVersion; default 1 */
   readonly version?: number;
+  /** the pods behind it, by its EndpointSlices; default: the one that it selects. A line of names, `nobody` for none */
+  readonly endpoints?: string;
 }
 
 /** What one round says; a later round only says what has changed. null takes a line away. */
@@ -156,9 +158,15 @@ export function expand(situation: Situation): GroupFacts {
     proxiesFreeInMs: situation.proxiesFreeInMs ?? 0,
     outsidersUnread: situation.outsideUnread ?? false,
     masterService: situation.service == null ? undefined : serviceOf(situation.service, pods),
+    endpoints: endpointsOf(situation.service, pods),
     hint: hintOf(situation.hint),
     epochHeard: situation.epochHeard ?? 0,
   };
+}
+
+function endpointsOf(service: Service | null | undefined, pods: readonly PodFact[]): readonly string[] {
+  const names = new Words(service?.endpoints ?? service?.selects ?? "").plain;
+  return pods.filter(({ name }) => names.includes(name)).map(({ uid }) => uid);
 }
 
 function hintOf(line: string | null | undefined): GroupFacts["hint"] {

@@ -183,7 +183,7 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         "handlers/policies/successor.ts",
-        'if (redis.role !== "replica" || redis.loading || redis.syncing || redis.offset <= 0) return false;\n  return replid === "" || redis.replid === replid || redis.replid2 === replid;',
+        'if (redis.role !== "replica" || redis.loading || redis.offset <= 0 || isCopying(one)) return false;\n  return replid === "" || redis.replid === replid || redis.replid2 === replid;',
         'return redis.role === "replica";',
       ),
       change("handlers/policies/successor.ts", "one.redis.linkDownMs <= lostFor + STALE_LINK_MS", "one.redis.offset >= 0"),

@@ -59,6 +59,7 @@ export class EndpointController {
         })
         .map((pod) => ({
           addresses: [String(pod.status?.podIP)],
+          targetRef: { kind: "Pod", uid: pod.metadata.uid },
           conditions: { ready: publish || (ready(pod) && pod.metadata.deletionTimestamp === undefined) },
         }));
       const name = `${service.metadata.name}-slice`;

@@ -122,7 +122,7 @@ function bed(roles: { a: string; f: string }): Bed {
           outsiderLinkAt: () => ({ link: made.outsider, open: true }),
           password: undefined,
         },
-        endpoints: { addresses: () => undefined, until: async () => true },
+        endpoints: { addresses: () => undefined, pods: () => [], until: async () => true },
         leading: () => made.leads,
         say: () => undefined,
         recordTimeline: () => undefined,
