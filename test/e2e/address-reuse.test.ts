@@ -11,13 +11,11 @@ import { addressInUse, giveNext } from "../cluster/cluster.ts";
 import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
 import { ClientFailed } from "./lib/client-pod.ts";
 import { countOf, seed } from "./lib/data.ts";
-import { Group } from "./lib/group.ts";
+import { Group, WHOLE_MS } from "./lib/group.ts";
 import { inOtherNamespace } from "./lib/namespace.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
-/** A sentinel that a busy machine has stalled for two seconds does nothing for thirty. */
-const WHOLE_MS = 90_000;
 const EXPECTED = { replicas: 2, sentinels: 3 };
 const ALONE = { replicas: 0, sentinels: 1 };
 const KEYS = 1000;
@@ -122,7 +120,7 @@ async function atTheAddress(bed: Bed, space: Space, start: (node: string) => Pro
   });
   expect(await remembering(first, address), "it was remembered all the time").toEqual(expect.arrayContaining(tempted));
   await signal(bed, space.namespace, still, INJECTED.sentinelContainer, "SIGKILL");
-  await waitUntil("the first group to be whole", 60_000, async () => await first.whole(EXPECTED));
+  await waitUntil("the first group to be whole", WHOLE_MS, async () => await first.whole(EXPECTED));
   await second.whole(ALONE);
   for (const [group, own, foreign] of [
     [first, "first", "second"],

@@ -6,8 +6,9 @@ import { LABEL, PREFIX, REDIS_PORT } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { signal } from "./lib/bed.ts";
 import type { Target } from "./lib/client-pod.ts";
-import { eventOf } from "./lib/events.ts";
-import { Group, isReady } from "./lib/group.ts";
+import { script } from "./lib/data.ts";
+import { toldOf } from "./lib/events.ts";
+import { Group, isReady, WHOLE_MS } from "./lib/group.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
@@ -101,7 +102,7 @@ async function plainRedis(space: Space, auth: Auth): Promise<{ group: Adopted; c
   });
   expect(injected(pod)).toBe(false);
   const target = await group.throughService();
-  await waitUntil("the data", 20_000, async () => await space.client.command(target, "EVAL", SEED, "0"));
+  await waitUntil("the data", 20_000, async () => await script(space.client, target, SEED));
   await space.client.startWriters(target);
   await space.client.calm();
   return { group, clusterIp: (await group.service()).spec?.clusterIP ?? "", pod: pod.metadata?.name ?? "" };
@@ -115,7 +116,7 @@ async function annotate(group: Group, words: readonly string[]): Promise<void> {
 async function nothingLost(group: Adopted, what: string): Promise<void> {
   const target = await group.throughService();
   const { acked, missing, examples } = await group.client.verify(target);
-  const seeds = await group.client.command(target, "EVAL", COUNT, "0");
+  const seeds = await script(group.client, target, COUNT);
   say(`${what}: ${acked} acknowledged writes, ${missing} lost ${examples.join(" ")}; ${seeds} of ${KEYS} older keys`);
   expect(missing).toBe(0);
   expect(seeds).toBe(KEYS);
@@ -166,14 +167,14 @@ test("a plain redis is adopted, grows to three, and is given back", { timeout: T
   expect(await gap(group, "adoption")).toBeLessThan(GAP_MS);
   await nothingLost(group, "adoption");
   expect((await group.service()).spec?.clusterIP).toBe(clusterIp);
-  await eventOf(bed, space.namespace, "Service", "legacy", REASON.ServiceTakenOver);
+  await toldOf(bed, space.namespace, "Service", "legacy", REASON.ServiceTakenOver);
 
   const scale = async (replicas: number): Promise<unknown> =>
     await bed.kubectl(["-n", space.namespace, "scale", "deployment", "legacy", `--replicas=${replicas}`]);
   await scale(3);
-  await waitUntil("a group of three", 90_000, async () => await group.whole({ replicas: 2, sentinels: 3 }));
+  await waitUntil("a group of three", WHOLE_MS, async () => await group.whole({ replicas: 2, sentinels: 3 }));
   await scale(1);
-  await waitUntil("a group of one", 90_000, async () => await group.whole({ replicas: 0, sentinels: 1 }));
+  await waitUntil("a group of one", WHOLE_MS, async () => await group.whole({ replicas: 0, sentinels: 1 }));
   await nothingLost(group, "three and one again");
 
   await released(group);

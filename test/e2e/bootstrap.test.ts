@@ -9,19 +9,16 @@ import { MARK, masterServiceName } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { SYSTEM, signal } from "./lib/bed.ts";
 import { countOf, seed } from "./lib/data.ts";
-import { eventsOf } from "./lib/events.ts";
-import type { Group } from "./lib/group.ts";
+import { eventsSoFar, toldOf } from "./lib/events.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { leader, untilWell } from "./lib/handlers.ts";
 import { test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
-const WHOLE_MS = 90_000;
 const TEST_MS = 240_000;
 /** Longer than the Lease of a holder that fell silent. */
 const OVERTAKEN_MS = 30_000;
-/** An Event is written behind the act. */
-const TOLD_MS = 10_000;
 const KEYS = 1000;
 /** The slow node: its pod's containers start so much later, s. */
 const SLOW_S = 4;
@@ -53,11 +50,10 @@ async function record(group: Group): Promise<{ pod: string; reason: string }> {
   return JSON.parse(text) as { pod: string; reason: string };
 }
 
-async function told(group: Group, reason: string): Promise<string[]> {
-  const events = await eventsOf(group.bed, group.namespace, "Service", masterServiceName(group.cluster));
-  return events
-    .filter((event) => event.reason === reason)
-    .flatMap(({ message, count }) => Array.from({ length: count }, () => message));
+/** Of which first masters is told by now. */
+async function firstMasters(group: Group): Promise<Set<string>> {
+  const events = await eventsSoFar(group.bed, group.namespace, "Service", masterServiceName(group.cluster));
+  return new Set(events.filter(({ reason }) => reason === REASON.Bootstrapped).map(({ message }) => message));
 }
 
 test("the leading handler is stopped in the middle, overtaken and woken; then it is killed", { timeout: TEST_MS }, async ({
@@ -83,10 +79,8 @@ test("the leading handler is stopped in the middle, overtaken and woken; then it
     expect(name).toMatch(/^preferred-/);
     expect(await group.history(), "nobody was master before").toEqual([]);
     // By the one that was stopped, if it had just written it: then only now.
-    await waitUntil("the Event of the first master", TOLD_MS, async () => {
-      if ((await told(group, REASON.Bootstrapped)).length === 0) throw new Error("nobody has told");
-    });
-    expect(new Set(await told(group, REASON.Bootstrapped)).size, "told for one pod").toBe(1);
+    await toldOf(bed, space.namespace, "Service", masterServiceName(group.cluster), REASON.Bootstrapped);
+    expect((await firstMasters(group)).size, "told for one pod").toBe(1);
     await seed(group, "kept", KEYS, "1", EXPECTED.replicas);
 
     say(`${name} is the first master; the leader ${second} is killed, and so are all pods of the group`);
@@ -105,7 +99,7 @@ test("the leading handler is stopped in the middle, overtaken and woken; then it
       await group.whole(EXPECTED);
       if ((await group.pods()).some(({ metadata }) => metadata?.name === name)) throw new Error(`${name} is still there`);
     });
-    expect(new Set(await told(group, REASON.Bootstrapped)).size, "never bootstrapped again").toBe(1);
+    expect((await firstMasters(group)).size, "never bootstrapped again").toBe(1);
     expect((await record(group)).reason).not.toBe(REASON.WaitingForPods);
     say(
       `after the loss of all pods: ${(await record(group)).reason}, ${await countOf(group, "kept", KEYS, "1")} of ${KEYS} keys`,

@@ -13,6 +13,7 @@ import { kubectlCommand } from "../cluster/operate.ts";
 import { run } from "../cluster/process.ts";
 import { EXAMPLES, PROJECT } from "./lib/bed.ts";
 import { commandLine } from "./lib/cli.ts";
+import { WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
@@ -25,7 +26,7 @@ test("status, explain, doctor, switchover and history of a real group; without t
 }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   const { program, run: cli, atTerminal } = await commandLine(inject("cluster"));
   const name = `${space.namespace}/cache`;
   const { master } = await group.whole(EXPECTED);

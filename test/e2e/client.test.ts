@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import { EXAMPLES } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
+import { WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
@@ -28,7 +29,7 @@ spec:
 test("another pod uses the DNS name and the Secret's password all along; a wrong password is refused", async ({ bed, space }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   const target = await group.throughService();
   expect(target.host).toBe("cache-master");
 

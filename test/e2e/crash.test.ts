@@ -13,7 +13,7 @@ import { account } from "./lib/account.ts";
 import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
 import { sayRow } from "./lib/crash-row.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { leader, leadingProcess, type Moment, type Standstill, stopAt } from "./lib/stop-at.ts";
 import { say, waitUntil } from "./lib/wait.ts";
@@ -32,7 +32,6 @@ const STANDSTILLS: typeof EVERY = ALL
 
 /** As asynchronous replication loses them; see failover.test.ts. */
 const KILL_LOST = 8;
-const WHOLE_MS = 90_000;
 /** The Lease is another's after 3 s; a busy machine gets more, ms. */
 const TAKEN_OVER_MS = 20_000;
 /** The pause of a handover lasts 10 s by the server's own clock, and nothing of ours may be left of it long before that, ms. */
@@ -53,7 +52,7 @@ afterEach(() => standstill?.close());
 async function startGroup(space: Space): Promise<Group> {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   await space.client.startWriters(await group.throughService());
   return group;
 }

@@ -10,9 +10,9 @@ import { ANNOTATION, budgetName, LABEL, REDIS_PORT, REQUEST } from "../../model/
 import { REASON } from "../../model/reasons.ts";
 import { type Bed, signal } from "./lib/bed.ts";
 import { commandLine } from "./lib/cli.ts";
-import { eventsOf } from "./lib/events.ts";
+import { toldOf } from "./lib/events.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
@@ -53,7 +53,7 @@ test("spread, a drain under the budget, and kill -9 and hand-over through a node
 }) => {
   const group = space.group();
   await space.apply({ yaml: annotatedQuickstart(ANNOTATION.expose, "NodePort") });
-  await waitUntil("a whole group", 120_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   const { items: nodes } = await bed.kube.list<Node>(PATH.nodes());
   expect(new Set((await group.pods()).map(({ spec }) => spec?.nodeName)).size, "spread").toBe(Math.min(nodes.length, 3));
 
@@ -105,11 +105,8 @@ test("spread, a drain under the budget, and kill -9 and hand-over through a node
     expect(spec?.selector).toBeUndefined();
     expect(status?.expectedPods).toBe(0);
   });
-  await waitUntil("the Event that says why", 10_000, async () => {
-    const events = await eventsOf(bed, space.namespace, "Service", "cache-master");
-    const told = events.filter(({ reason }) => reason === REASON.DisruptionBudgetChanged).map(({ message }) => message);
-    expect(told.join("\n")).toContain(`${THEIRS} selects the same pods`);
-  });
+  const saying = `${THEIRS} selects the same pods`;
+  await toldOf(bed, space.namespace, "Service", "cache-master", REASON.DisruptionBudgetChanged, { saying });
   await kubectl("delete", "poddisruptionbudget", THEIRS);
   await waitUntil("ours to be back", 30_000, inForce);
 

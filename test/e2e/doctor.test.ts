@@ -9,6 +9,7 @@ import type { MutatingWebhookConfiguration, PatchOperation, Pod, Service } from 
 import { ANNOTATION, LABEL, MARK, WEBHOOK_CONFIGURATION } from "../../model/names.ts";
 import { type Bed, EXAMPLES, SYSTEM } from "./lib/bed.ts";
 import { type CommandLine, commandLine } from "./lib/cli.ts";
+import { WHOLE_MS } from "./lib/group.ts";
 import { inOtherNamespace } from "./lib/namespace.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { scaleUs } from "./lib/us.ts";
@@ -151,7 +152,7 @@ test("doctor finds what is wrong, each with what mends it; mended, it finds noth
   const group = space.group();
   const inside = ["-n", space.namespace];
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   const nothingToMend = async (): Promise<void> => {
     const { code, findings } = await doctor(cli, ...inside);
     expect(findings.filter(({ level }) => level !== "hint")).toEqual([]);

@@ -4,7 +4,7 @@ import { PATH } from "../../kube/paths.ts";
 import type { Timeline } from "../../model/timeline.ts";
 import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { timelines } from "./lib/handlers-view.ts";
 import { test } from "./lib/scenario.ts";
 import { countedByUs } from "./lib/us.ts";
@@ -44,7 +44,7 @@ async function toldOnce(bed: Bed, group: Group, kind: Timeline["kind"], steps: r
 test("kill -9 of the master: writes go on through the Service, the old one returns as a replica", async ({ bed, space }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   await space.client.startWriters(await group.throughService());
   const killed = await underFault(group, "kill -9", EXPECTED, async (pod) => {
     await signal(bed, space.namespace, pod, "redis", "SIGKILL");
@@ -59,7 +59,7 @@ test("kill -9 of the master: writes go on through the Service, the old one retur
 test("kubectl delete pod of the master: handed over without a lost write", async ({ bed, space }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   await space.client.startWriters(await group.throughService());
   const deleted = await underFault(group, "delete pod", EXPECTED, async (pod) => {
     await bed.kube.remove(PATH.pods(space.namespace, pod));
@@ -71,7 +71,7 @@ test("kubectl delete pod of the master: handed over without a lost write", async
 test("a person asks for a handover by an annotation on the Service", async ({ bed, space }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   await space.client.startWriters(await group.throughService());
   const asked = await underFault(group, "handover on request", EXPECTED, async () => {
     await bed.kubectl(["-n", space.namespace, "annotate", "service", "cache-master", "redis-ha.io/handover=any"]);

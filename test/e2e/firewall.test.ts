@@ -7,7 +7,7 @@ import { account } from "./lib/account.ts";
 import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
 import { underFault } from "./lib/fault.ts";
 import { filter, unfilter } from "./lib/firewall.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { groupViews } from "./lib/handlers-view.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
@@ -16,13 +16,12 @@ const EXPECTED = { replicas: 2, sentinels: 3 };
 /** Longer than Sentinel's own detection (down-after, 5 s) would take, ms. */
 const REFUSED_MS = 7000;
 
-test("a firewall that refuses the handlers is no death: nobody is promoted; with a second witness it is one", async ({
-  bed,
-  space,
-}) => {
+test("a firewall that refuses the handlers is no death: nobody is promoted; with a second witness it is one", {
+  timeout: 300_000,
+}, async ({ bed, space }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   await space.client.startWriters(await group.throughService());
   await space.client.calm();
   const master = await group.master();
@@ -57,9 +56,11 @@ test("a firewall that refuses the handlers is no death: nobody is promoted; with
 
   // The kubelet is the only witness: the replicas hear nothing of the death, and the container, which died before, has to wait ten seconds for its restart.
   await handBack(bed, group, master.name);
-  const cut = await separate(bed, group, master.name);
+  const cut = await nodesOf(group);
   try {
     const killed = await underFault(group, "kill -9 that only the kubelet sees", EXPECTED, async (pod) => {
+      // Right before: a master whose replicas are away for long refuses writes and is called down by the sentinels.
+      await separate(bed, group, pod, cut);
       await signal(bed, space.namespace, pod, "redis", "SIGKILL");
       await waitUntil("a promotion", 20_000, async () => {
         if ((await group.master()).name === pod) throw new Error("none yet");
@@ -81,11 +82,16 @@ async function by(group: Group, proof: RegExp): Promise<void> {
 async function handBack(bed: Bed, group: Group, pod: string): Promise<void> {
   await bed.kubectl(["-n", group.namespace, "annotate", "service", "cache-master", `${REQUEST.handover}=${pod}`]);
   await waitUntil(`${pod} to be master again`, 15_000, async () => expect((await group.master()).name).toBe(pod));
-  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
 }
 
-/** No packet passes between this pod and the group's others. Returns the nodes with rules. */
-async function separate(bed: Bed, group: Group, pod: string): Promise<string[]> {
+/** The nodes on which the group's pods run. */
+async function nodesOf(group: Group): Promise<string[]> {
+  return [...new Set((await group.pods()).map(({ spec }) => spec?.nodeName ?? ""))];
+}
+
+/** No packet passes between this pod and the group's others on these nodes. */
+async function separate(bed: Bed, group: Group, pod: string, nodes: readonly string[]): Promise<void> {
   const pods = await group.pods();
   const addressOf = (one: Pod): string => one.status?.podIP ?? "";
   const ip = pods.filter(({ metadata }) => metadata?.name === pod).map(addressOf)[0] ?? "";
@@ -93,10 +99,8 @@ async function separate(bed: Bed, group: Group, pod: string): Promise<string[]> 
     .filter(({ metadata }) => metadata?.name !== pod)
     .map(addressOf)
     .join(", ")} }`;
-  const nodes = [...new Set(pods.map(({ spec }) => spec?.nodeName ?? ""))];
   const rules = [`ip saddr ${ip} ip daddr ${others} drop`, `ip saddr ${others} ip daddr ${ip} drop`];
   for (const node of nodes) await filter(bed, node, rules);
-  return nodes;
 }
 
 /** Resets what the handlers send to this redis; its sentinel, its replicas and its clients are not touched. Returns the nodes with rules. */

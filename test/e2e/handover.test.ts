@@ -12,7 +12,7 @@ import { ANNOTATION, REQUEST } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { withoutHandlers } from "./lib/handlers.ts";
 import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { test } from "./lib/scenario.ts";
@@ -22,7 +22,6 @@ const ALL = env.REDIS_HA_HANDOVER === "all";
 /** How many are asked for; one less is made by a deletion. */
 const ROUNDS = ALL ? 4 : 2;
 const EXPECTED = { replicas: 2, sentinels: 3 };
-const WHOLE_MS = 60_000;
 /** A busy machine may be slow; the benchmark measures, these tests only refuse what is out of all proportion. */
 const HANDOVER_GAP_MS = 3000;
 /** Of a group whose promotions are left to Sentinel: it has to notice, too. */

@@ -9,6 +9,7 @@ import { LABEL } from "../../model/names.ts";
 import { plainPod } from "./lib/admission-load.ts";
 import { withNamespace } from "./lib/admission-space.ts";
 import { type Bed, EXAMPLES, PROJECT, signal } from "./lib/bed.ts";
+import { WHOLE_MS } from "./lib/group.ts";
 import { askedBy, grantedBy, unusedOf } from "./lib/rights.ts";
 import { test } from "./lib/scenario.ts";
 import { scaleUs } from "./lib/us.ts";
@@ -70,7 +71,7 @@ test("overlays/namespaced: a group runs and fails over with Roles only, and othe
 
     await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
     const group = space.group();
-    const { master } = await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+    const { master } = await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
     await signal(bed, namespace, master, "redis", "SIGKILL");
     await waitUntil("another master", 60_000, async () => {
       const now = await group.whole(EXPECTED);

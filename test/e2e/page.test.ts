@@ -10,6 +10,7 @@ import { accessibilityProblems } from "../page/axe.ts";
 import { openBrowser } from "../page/browser.ts";
 import { arrowAtRest, openPage, PHONE } from "../page/open.ts";
 import { EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
+import { WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
@@ -27,7 +28,7 @@ async function shoot(page: Page, name: string): Promise<void> {
 test("a person who watches the page sees the master die, the arrow move, and the old one return", async ({ bed, space }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   const dashboard = await startDashboard(createWay({ kube: bed.kube, system: SYSTEM }), 0);
   const browser = await openBrowser();
   try {

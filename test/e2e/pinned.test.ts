@@ -10,15 +10,14 @@ import { REASON } from "../../model/reasons.ts";
 import { heal, partition, signalDaemon } from "../cluster/cluster.ts";
 import { type Bed, signal } from "./lib/bed.ts";
 import { ClientPod } from "./lib/client-pod.ts";
-import { eventOf } from "./lib/events.ts";
+import { toldOf } from "./lib/events.ts";
 import { verdict } from "./lib/fault.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
-const WHOLE_MS = 60_000;
 /** The promise, and what a busy machine gets on top, ms. */
 const PINNED_MS = 1000;
 const BUSY_MS = 1000;
@@ -185,9 +184,7 @@ test("a master that stood still, and one that was cut off with its clients: demo
   say(`SIGCONT: the last one left ${gone.last - resumedAt} ms after it`);
   expect(gone.last - resumedAt).toBeLessThan(PINNED_MS + BUSY_MS);
   // What the writers had sent to the one that stood still is taken the moment it goes on.
-  const lost = await waitUntil("the Event", 10_000, async () => {
-    return await eventOf(bed, space.namespace, "Service", "cache-master", REASON.WritesLost);
-  });
+  const lost = await toldOf(bed, space.namespace, "Service", "cache-master", REASON.WritesLost);
   say(lost.message);
   expect(lost.message).toMatch(new RegExp(`^lost \\d+ (bytes|kB) of writes taken by ${stopped.name} between .* and `));
   expect((await verdict(group)).missing).toBeLessThanOrEqual(STOPPED_LOST);

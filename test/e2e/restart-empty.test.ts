@@ -4,14 +4,12 @@ import { ANNOTATION } from "../../model/names.ts";
 import { signal } from "./lib/bed.ts";
 import { countOf, seed } from "./lib/data.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { withoutHandlers } from "./lib/handlers.ts";
 import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
-/** A sentinel that a busy machine has stalled for two seconds does nothing for thirty. */
-const WHOLE_MS = 90_000;
 const EXPECTED = { replicas: 2, sentinels: 3 };
 const KEYS = 50_000;
 /** Replication is asynchronous: what the master had acknowledged and not yet sent at the moment of its death is gone. */
@@ -77,6 +75,6 @@ test("the same while no handlers run: stock Sentinel and the boot script alone l
       say(`without handlers: ${before} → ${one.pod}`);
     });
   });
-  await waitUntil("a whole group again", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group again", WHOLE_MS, async () => await group.whole(EXPECTED));
   expect(await countOf(group, "old", KEYS, "kept")).toBe(KEYS);
 });

@@ -7,7 +7,8 @@ import type { Service } from "../../kube/types.ts";
 import { LABEL } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { EXAMPLES } from "./lib/bed.ts";
-import { eventsOf } from "./lib/events.ts";
+import { eventsSoFar } from "./lib/events.ts";
+import { WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
 import { countedByAllOfUs } from "./lib/us.ts";
 import { say, waitUntil } from "./lib/wait.ts";
@@ -19,7 +20,7 @@ const MOST = 2 * (3 + FIGHT_MS / 1000 + 1);
 test("somebody resets the selector again and again: repaired, counted and told, without a race", async ({ bed, space }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   const path = PATH.services(space.namespace, "cache-master");
   const { pod, name } = await group.master();
   const right = pod.metadata?.labels?.[LABEL.instance];
@@ -35,7 +36,7 @@ test("somebody resets the selector again and again: repaired, counted and told, 
     return true;
   };
   const told = async (): Promise<number> => {
-    const events = await eventsOf(bed, space.namespace, "Service", "cache-master");
+    const events = await eventsSoFar(bed, space.namespace, "Service", "cache-master");
     const ours = events.filter(({ reason }) => reason === REASON.SelectorRepaired);
     expect(ours.every(({ message }) => message.includes("--show-managed-fields"))).toBe(true);
     return ours.reduce((sum, { count }) => sum + count, 0);
@@ -61,5 +62,5 @@ test("somebody resets the selector again and again: repaired, counted and told, 
   await waitUntil("all of it to be told", 5000, async () => expect(await told()).toBeGreaterThanOrEqual(resets / 2));
   expect(await group.history(), "no change of master").toHaveLength(0);
   // The connections to the one that the Service led to in between are cut, ours as well.
-  await waitUntil("a whole group", 60_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
 });

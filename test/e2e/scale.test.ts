@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { EXAMPLES } from "./lib/bed.ts";
 import { verdict } from "./lib/fault.ts";
+import { WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
@@ -14,15 +15,15 @@ test("kubectl scale 3 → 5 → 3 under traffic: new replicas attach by themselv
     await bed.kubectl(["-n", space.namespace, "scale", "deployment", "cache", `--replicas=${replicas}`]);
   };
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  const { master } = await waitUntil("a group of 3", 30_000, async () => await group.whole({ replicas: 2, sentinels: 3 }));
+  const { master } = await waitUntil("a group of 3", WHOLE_MS, async () => await group.whole({ replicas: 2, sentinels: 3 }));
   await space.client.startWriters(await group.throughService());
 
   await scale(5);
-  const larger = await waitUntil("a group of 5", 60_000, async () => await group.whole({ replicas: 4, sentinels: 5 }));
+  const larger = await waitUntil("a group of 5", WHOLE_MS, async () => await group.whole({ replicas: 4, sentinels: 5 }));
   expect(larger.master, "growing changes no master").toBe(master);
 
   await scale(3);
-  const smaller = await waitUntil("a group of 3", 90_000, async () => await group.whole({ replicas: 2, sentinels: 3 }));
+  const smaller = await waitUntil("a group of 3", WHOLE_MS, async () => await group.whole({ replicas: 2, sentinels: 3 }));
   const window = await space.client.window();
   say(
     `scale: gap ${window.gapMs} ms at ${window.gapStartedAt} (client stood still: ${window.stallMs} ms), errors ${JSON.stringify(window.errors)}, master ${master} → ${smaller.master}`,

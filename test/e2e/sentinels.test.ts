@@ -4,13 +4,11 @@ import { expect } from "vitest";
 import { LABEL, masterName, SENTINEL_PORT } from "../../model/names.ts";
 import { EXAMPLES, signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { withoutHandlers } from "./lib/handlers.ts";
 import { test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
-/** A sentinel that a busy machine has stalled for two seconds does nothing for thirty. */
-const WHOLE_MS = 90_000;
 const EXPECTED = { replicas: 2, sentinels: 3 };
 /** What issue 4 promises: after this time CKQUORUM is ok on all, and nobody knows more than the living. */
 const FORGOTTEN_MS = 60_000;

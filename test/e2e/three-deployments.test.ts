@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { LABEL } from "../../model/names.ts";
 import { EXAMPLES } from "./lib/bed.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
@@ -35,7 +35,7 @@ describe("three Deployments: master, sentinels, replicas", () => {
       pods += PODS[part];
       await waitUntil(`the pods of ${part}`, 30_000, async () => await allStarted(group, pods));
     }
-    const { master } = await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+    const { master } = await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
     expect(master).toMatch(/^cache-first-/);
     expect(await group.history(), "nobody was master before").toEqual([]);
     const roles = (await group.pods()).map(({ metadata }) => metadata?.labels?.[LABEL.role] ?? "sentinel").sort();

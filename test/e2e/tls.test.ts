@@ -9,9 +9,9 @@ import type { PemPair } from "../../certs/authority.ts";
 import { REDIS_PORT, REQUEST, SENTINEL_PORT } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
-import { eventOf } from "./lib/events.ts";
+import { toldOf } from "./lib/events.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { type Space, test } from "./lib/scenario.ts";
 import { makeDayAuthority, makeTlsSecret, renewTlsSecret, TLS_SERVICE } from "./lib/tls.ts";
 import { waitUntil } from "./lib/wait.ts";
@@ -50,14 +50,12 @@ async function renewal({ bed, group, space, next }: { bed: Bed; group: Group; sp
   await space.client.window(true);
   await renew(bed, space.namespace, next);
   await waitUntil("all to show the new certificate", 120_000, async () => await allShow(group, space, next));
-  await waitUntil("a whole group after the renewal", 30_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group after the renewal", WHOLE_MS, async () => await group.whole(EXPECTED));
   const renewed = await space.client.window();
   const noticed = Object.keys(renewed.errors).filter((kind) => !kind.endsWith("-timeout"));
   expect(noticed, JSON.stringify(renewed)).toEqual([]);
   expect((await group.master()).name, "nobody was failed over").toBe(before.name);
-  await waitUntil("the Event of the renewal", 60_000, async () => {
-    await eventOf(bed, space.namespace, "Service", TLS_SERVICE, REASON.GroupCertificateRenewed);
-  });
+  await toldOf(bed, space.namespace, "Service", TLS_SERVICE, REASON.GroupCertificateRenewed, { withinMs: 60_000 });
 }
 
 test(

@@ -9,19 +9,9 @@ import { REASON } from "../../model/reasons.ts";
 import type { Bed } from "./lib/bed.ts";
 import { commandLine } from "./lib/cli.ts";
 import { countOf, seed } from "./lib/data.ts";
-import { eventOf, eventsOf } from "./lib/events.ts";
-import { type Group, isReady } from "./lib/group.ts";
-import {
-  EXPECTED,
-  goneFrom,
-  groupWithStaleReplica,
-  KEYS,
-  manifest,
-  masters,
-  type Outage,
-  outage,
-  WHOLE_MS,
-} from "./lib/outage.ts";
+import { toldOf } from "./lib/events.ts";
+import { type Group, isReady, WHOLE_MS } from "./lib/group.ts";
+import { EXPECTED, goneFrom, groupWithStaleReplica, KEYS, manifest, masters, type Outage, outage } from "./lib/outage.ts";
 import { test } from "./lib/scenario.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
@@ -71,14 +61,23 @@ async function volumesMadeAnew(bed: Bed, { group, last, fresh, stale, node, othe
   } finally {
     await bed.kubectl(["uncordon", node, other]);
   }
-  await waitUntil("a whole group", 90_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   expect((await group.master()).name).toBe(last);
-  await eventOf(bed, namespace, "Service", "store-master", REASON.PromotedByPerson);
+  await toldOf(bed, namespace, "Service", "store-master", REASON.PromotedByPerson);
+  await marksGone(group);
+}
+
+/** Nothing on the Service says that the group is halted, or that a person asked for something. */
+async function marksGone(group: Group): Promise<void> {
   await waitUntil("the marks to go", 10_000, async () => {
     const annotations = (await group.service()).metadata?.annotations ?? {};
     expect(annotations).not.toHaveProperty([REQUEST.promote]);
     expect(annotations).not.toHaveProperty([MARK.halted]);
   });
+}
+
+async function saysThatItWaitsFor({ bed, namespace }: Group, last: string): Promise<void> {
+  await toldOf(bed, namespace, "Service", "store-master", REASON.WaitingForLastMaster, { withinMs: 60_000, saying: last });
 }
 
 async function nothingLost(group: Group): Promise<void> {
@@ -92,12 +91,7 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     const { group, last } = given;
     try {
       await outage(bed, given);
-      const event = await waitUntil(
-        "the group to say what it waits for",
-        60_000,
-        async () => await eventOf(bed, space.namespace, "Service", "store-master", REASON.WaitingForLastMaster),
-      );
-      expect(event.message).toContain(last);
+      await saysThatItWaitsFor(group, last);
       await waitUntil("both others to be up", 30_000, async () => {
         const up = (await group.redises()).filter(({ role }) => role === "slave");
         if (up.length !== 2) throw new Error(`${up.length} of 2`);
@@ -106,7 +100,7 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     } finally {
       await bed.kubectl(["uncordon", given.node, given.other]);
     }
-    await waitUntil("a whole group", 90_000, async () => await group.whole(EXPECTED));
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
     expect((await group.master()).name).toBe(last);
     await nothingLost(group);
   });
@@ -119,11 +113,7 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     try {
       await outage(bed, given);
       await waitUntil("a master", 90_000, async () => expect(await masters(group)).toEqual([fresh]));
-      const event = await waitUntil(
-        "the grounds",
-        10_000,
-        async () => await eventOf(bed, space.namespace, "Service", "store-master", REASON.Recovered),
-      );
+      const event = await toldOf(bed, space.namespace, "Service", "store-master", REASON.Recovered);
       say(event.message);
       expect(event.message).toContain(fresh);
       expect(event.message).toMatch(/files were last written at 20\d\d-/);
@@ -132,7 +122,7 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     } finally {
       await bed.kubectl(["uncordon", given.node, given.other]);
     }
-    await waitUntil("a whole group", 90_000, async () => await group.whole(EXPECTED));
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
     await nothingLost(group);
     await volumesMadeAnew(bed, given);
     await nothingLost(group);
@@ -150,10 +140,7 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     await waitUntil(`${last} to be master`, 30_000, async () => expect((await group.master()).name).toBe(last));
     await seed(group, "old", KEYS, "kept", 2);
     await bed.kubectl(["-n", space.namespace, "delete", "pods", "store-0", "store-1", last, "--wait=false", "--grace-period=1"]);
-    await waitUntil("the group to say what it waits for", 60_000, async () => {
-      const { message } = await eventOf(bed, space.namespace, "Service", "store-master", REASON.WaitingForLastMaster);
-      expect(message).toContain(last);
-    });
+    await saysThatItWaitsFor(group, last);
     await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
     expect((await group.master()).name).toBe(last);
     expect(await countOf(group, "old", KEYS, "kept")).toBe(KEYS);
@@ -174,7 +161,7 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     const freshest = /annotate service store-master redis-ha\.io\/promote=(\S+)/.exec(halted)?.[1] ?? "";
     expect(freshest, halted).toMatch(/^store-\d$/);
     expect(await masters(group)).toEqual([]);
-    const event = await eventOf(bed, space.namespace, "Service", "store-master", REASON.HaltedManualRecovery);
+    const event = await toldOf(bed, space.namespace, "Service", "store-master", REASON.HaltedManualRecovery);
     expect(event.type).toBe("Warning");
     // The command line makes the same request.
     const { run, atTerminal } = await commandLine(inject("cluster"));
@@ -190,12 +177,9 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     const promoted = await atTerminal("y\n", "promote", name, freshest);
     expect(promoted.code, promoted.stdout).toBe(EXIT.ok);
     expect(promoted.stdout).toMatch(new RegExp(`done\\S*: ${freshest} is master`));
-    await waitUntil("a whole group", 90_000, async () => await group.whole(EXPECTED));
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
     expect(await countOf(group, "old", KEYS, "kept")).toBe(KEYS);
-    const annotations = (await group.service()).metadata?.annotations ?? {};
-    expect(annotations).not.toHaveProperty([REQUEST.promote]);
-    expect(annotations).not.toHaveProperty([MARK.halted]);
-    const told = (await eventsOf(bed, space.namespace, "Service", "store-master")).map(({ reason }) => reason);
-    expect(told).toContain(REASON.PromotedByPerson);
+    await marksGone(group);
+    await toldOf(bed, space.namespace, "Service", "store-master", REASON.PromotedByPerson);
   });
 });

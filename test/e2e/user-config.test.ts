@@ -2,7 +2,7 @@ import { expect } from "vitest";
 import { REDIS_PORT } from "../../model/names.ts";
 import { signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import type { Group } from "./lib/group.ts";
+import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
@@ -57,7 +57,7 @@ async function settings(group: Group, ip: string): Promise<Record<string, string
 test("a user's redis.conf and args are in force on every pod, also after a failover", async ({ bed, space }) => {
   const group = space.group();
   await space.apply({ yaml: OWN_CONFIG });
-  await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   for (const { ip } of await group.redises()) expect(await settings(group, ip)).toEqual(IN_FORCE);
   await space.client.startWriters(await group.throughService());
   await underFault(group, "kill -9", EXPECTED, async (pod) => {

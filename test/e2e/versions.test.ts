@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { EXAMPLES, signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
+import { WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
@@ -20,7 +21,7 @@ describe("every supported server", () => {
     const group = space.group();
     const quickstart = readFileSync(join(EXAMPLES, "quickstart.yaml"), "utf8");
     await space.apply({ yaml: quickstart.replaceAll("docker.io/library/redis:7", image) });
-    await waitUntil("a whole group", 30_000, async () => await group.whole(EXPECTED));
+    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
     expect(await space.client.command(await group.throughService(), "INFO", "server")).toMatch(version);
     await space.client.startWriters(await group.throughService());
     const killed = await underFault(group, `kill -9 of ${image}`, EXPECTED, async (pod) => {

@@ -2,6 +2,7 @@
 import { expect } from "vitest";
 import { PATH } from "../../kube/paths.ts";
 import type { Pod } from "../../kube/types.ts";
+import { WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
 import { messageOf, waitUntil } from "./lib/wait.ts";
 
@@ -58,7 +59,7 @@ test("a group runs under restricted Pod Security, a quota, limits, and a random 
   await space.apply({ yaml: RULES });
   const security = `{ runAsNonRoot: true, runAsUser: ${RANDOM_USER}, fsGroup: ${RANDOM_USER}, seccompProfile: { type: RuntimeDefault } }`;
   await space.apply({ yaml: group(security) });
-  await waitUntil("a whole group", 60_000, async () => {
+  await waitUntil("a whole group", WHOLE_MS, async () => {
     const { items } = await bed.kube.list<{ reason?: string; message?: string }>(PATH.events(space.namespace));
     const refused = items.find(({ reason }) => reason === "FailedCreate");
     return await space

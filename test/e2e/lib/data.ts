@@ -1,11 +1,11 @@
 /** Many keys at once, and how many of them are still there: writes of a person who loads data, beside those of the writers. */
-import type { Target } from "./client-pod.ts";
+import type { ClientPod, Target } from "./client-pod.ts";
 import type { Group } from "./group.ts";
 import { waitUntil } from "./wait.ts";
 
 const BATCH = 5000;
-/** How long a script and the replicas may take, ms. */
-const COMMAND_MS = 5000;
+/** How long a script over many keys may take, ms. */
+const SCRIPT_MS = 5000;
 const WRITTEN_MS = 15_000;
 const REPLICATED_MS = 30_000;
 
@@ -20,7 +20,7 @@ export async function seed(group: Group, kind: string, count: number, value: str
   const commands = batches.map((ends) => ["EVAL", script, "0", kind, ...ends.map(String), value]);
   // Again from the start where the connection still led to a former master, and was cut.
   await waitUntil(`${kind} to be written`, WRITTEN_MS, async () => {
-    const answers = await group.client.commands(target, commands, COMMAND_MS);
+    const answers = await group.client.commands(target, commands, SCRIPT_MS);
     const problem = answers.find((answer) => "error" in answer);
     if (problem !== undefined) throw new Error(JSON.stringify(problem));
   });
@@ -34,10 +34,17 @@ export async function seed(group: Group, kind: string, count: number, value: str
   });
 }
 
+/** What a script answers that looks at many keys: longer than other commands may take. */
+export async function script(client: ClientPod, target: Target, text: string, ...args: readonly string[]): Promise<unknown> {
+  const [answer] = await client.commands(target, [["EVAL", text, "0", ...args]], SCRIPT_MS);
+  if (answer === undefined || "error" in answer) throw new Error(`${text}: ${answer?.error ?? "no answer"}`);
+  return answer.reply;
+}
+
 /** How many of the keys `kind:1` … `kind:count` have this value at `target`. */
 export async function countOf(group: Group, kind: string, count: number, value: string, target?: Target): Promise<number> {
-  const script =
+  const counted =
     "local n = 0 for i = 1, tonumber(ARGV[2]) do if redis.call('get', ARGV[1] .. ':' .. i) == ARGV[3] then n = n + 1 end end return n";
   const where = target ?? (await group.throughService());
-  return Number(await group.client.command(where, "EVAL", script, "0", kind, String(count), value));
+  return Number(await script(group.client, where, counted, kind, String(count), value));
 }

@@ -1,7 +1,7 @@
 /** One fault under traffic, seen by writers through the master Service. */
 
 import type { Verdict, Window } from "./client-pod.ts";
-import type { Expected, Group } from "./group.ts";
+import { type Expected, type Group, WHOLE_MS } from "./group.ts";
 import { say, waitUntil } from "./wait.ts";
 
 export interface FaultResult {
@@ -17,7 +17,7 @@ export async function underFault(
   what: string,
   expected: Expected,
   fault: (master: string) => Promise<void>,
-  wholeWithinMs = 60_000,
+  wholeWithinMs = WHOLE_MS,
 ): Promise<FaultResult> {
   const { client } = group;
   const before = (await group.master()).name;

@@ -15,6 +15,9 @@ import { type Timeline, unpackTimelines } from "../../../model/timeline.ts";
 import type { Bed } from "./bed.ts";
 import { type Answer, ClientFailed, type ClientPod, type Target } from "./client-pod.ts";
 
+/** So long a group may take to be whole, ms: a sentinel that a busy machine has stalled for two seconds does nothing for thirty. */
+export const WHOLE_MS = 90_000;
+
 /** What a redis says of itself. */
 export interface RedisSeen {
   readonly pod: string;

@@ -3,12 +3,10 @@ import { expect } from "vitest";
 import { REQUEST } from "../../../model/names.ts";
 import { type Bed, signal } from "./bed.ts";
 import { seed } from "./data.ts";
-import type { Group } from "./group.ts";
+import { type Group, WHOLE_MS } from "./group.ts";
 import type { Space } from "./scenario.ts";
 import { say, waitUntil } from "./wait.ts";
 
-/** A sentinel that a busy machine has stalled for two seconds does nothing for thirty. */
-export const WHOLE_MS = 90_000;
 export const EXPECTED = { replicas: 2, sentinels: 3 };
 export const KEYS = 10_000;
 
