@@ -15,14 +15,15 @@ import { fullName } from "../../test/cluster/images/catalog.ts";
 import { DEFAULT_KUBERNETES } from "../../test/cluster/versions.ts";
 import { ClientPod } from "../../test/e2e/lib/client-pod.ts";
 import { commit, withCommit } from "../../test/e2e/lib/commit.ts";
+import { untilSettled } from "../../test/e2e/lib/settled.ts";
 import { messageOf, say } from "../../test/e2e/lib/wait.ts";
-import type { Ours } from "../failover/ours.ts";
+import { EXPECTED, type Ours } from "../failover/ours.ts";
 import { Site } from "../failover/site.ts";
 import type { Faults, MatrixFault } from "./fault.ts";
 import { CLUSTER } from "./faults/cluster.ts";
 import { NETWORK } from "./faults/network.ts";
 import { PROCESSES } from "./faults/processes.ts";
-import { type MatrixSample, runFault, untilReady } from "./run.ts";
+import { type MatrixSample, runFault } from "./run.ts";
 import { type MatrixResults, writeMatrix } from "./table.ts";
 
 const FAULTS: Faults = { ...PROCESSES, ...NETWORK, ...CLUSTER };
@@ -124,7 +125,7 @@ async function groupFor(fault: MatrixFault): Promise<{ ours: Ours; clients: Map<
     group = undefined;
   }
   group ??= { ours: await site.ours({ smallDisk, durable: values.durable }), smallDisk, clients: new Map() };
-  await untilReady(group.ours);
+  await untilSettled(group.ours.group, EXPECTED);
   return group;
 }
 

@@ -47,7 +47,6 @@ export interface RunOptions {
 
 /** Eight writers with a short pause: a client's usual pace, and the processors stay free for what is measured. */
 const WRITERS = { writers: 8, pauseMs: 2 };
-const WHOLE_MS = 120_000;
 /** A group that has not converged is watched for so long more, to say whether it ever does. */
 const LATER_MS = 120_000;
 
@@ -120,13 +119,4 @@ async function converged(ours: Ours): Promise<[number | undefined, string | unde
     return [undefined, missing];
   }
   return [Math.round(performance.now() - start), missing];
-}
-
-/** Whole, and nothing left of the fault before: a sentinel in TILT would judge nothing for up to 30 s more. */
-export async function untilReady(ours: Ours): Promise<void> {
-  await waitUntil("a whole group", WHOLE_MS, async () => {
-    await ours.group.whole(EXPECTED);
-    const tilted = await ours.group.inTilt();
-    if (tilted.length > 0) throw new Error(`in TILT: ${tilted.join(", ")}`);
-  });
 }

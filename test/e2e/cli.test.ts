@@ -18,6 +18,7 @@ import { test } from "./lib/scenario.ts";
 import { waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
+const VIEW_MS = 30_000;
 const folder = mkdtempSync(join(tmpdir(), "redis-ha-cli-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -31,25 +32,33 @@ test("status, explain, doctor, switchover and history of a real group; without t
   const name = `${space.namespace}/cache`;
   const { master } = await group.whole(EXPECTED);
 
-  const status = await cli("status", name);
-  expect(status.stdout).toMatch(new RegExp(`^${name}  ok\\n  master   ${master} since `));
-  expect(status.stdout).toContain(`cache-master → ${master}`);
-  expect(status.stdout).toContain("3 of 3 answer, 2 are needed");
-  const [seen] = JSON.parse((await cli("status", name, "--json")).stdout) as { pods: { name: string; role: string }[] }[];
-  expect(seen?.pods.map(({ role }) => role).toSorted()).toEqual(["master", "replica", "replica"]);
+  // What it shows is the handlers' view, which may be a moment later than ours.
+  await waitUntil("status to be ok", VIEW_MS, async () => {
+    const status = await cli("status", name);
+    expect(status.stdout).toMatch(new RegExp(`^${name}  ok\\n  master   ${master} since `));
+    expect(status.stdout).toContain(`cache-master → ${master}`);
+    expect(status.stdout).toContain("3 of 3 answer, 2 are needed");
+  });
+  const seen = await waitUntil("the roles", VIEW_MS, async () => {
+    const [found] = JSON.parse((await cli("status", name, "--json")).stdout) as { pods: { name: string; role: string }[] }[];
+    expect(found?.pods.map(({ role }) => role).toSorted()).toEqual(["master", "replica", "replica"]);
+    return found;
+  });
 
   const explained = await cli("explain", "-n", space.namespace, master, "--diff");
   expect(explained.stdout).toContain("injected by version");
   expect(explained.stdout).toContain("+   initContainers:");
 
-  const doctor = await cli("doctor", "-n", space.namespace, "--json");
-  const { findings, notLookedAt } = JSON.parse(doctor.stdout) as {
-    findings: { level: string; message: string }[];
-    notLookedAt: string[];
-  };
-  expect(findings.filter(({ level }) => level === "broken")).toEqual([]);
-  expect(notLookedAt).toEqual([]);
-  expect(findings.map(({ message }) => message).join("\n")).toContain("has no volumes");
+  await waitUntil("doctor to find nothing broken", VIEW_MS, async () => {
+    const doctor = await cli("doctor", "-n", space.namespace, "--json");
+    const { findings, notLookedAt } = JSON.parse(doctor.stdout) as {
+      findings: { level: string; message: string }[];
+      notLookedAt: string[];
+    };
+    expect(findings.filter(({ level }) => level === "broken")).toEqual([]);
+    expect(notLookedAt).toEqual([]);
+    expect(findings.map(({ message }) => message).join("\n")).toContain("has no volumes");
+  });
 
   const target = seen?.pods.find((pod) => pod.role === "replica")?.name ?? "";
   await space.client.startWriters(await group.throughService());

@@ -14,9 +14,10 @@ import { type Bed, EXAMPLES, SYSTEM, signal } from "./lib/bed.ts";
 import { sayRow } from "./lib/crash-row.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import { type Group, WHOLE_MS } from "./lib/group.ts";
+import { leader, leadingProcess, podOf } from "./lib/handlers.ts";
 import { type Space, test } from "./lib/scenario.ts";
-import { leader, leadingProcess, type Moment, type Standstill, stopAt } from "./lib/stop-at.ts";
-import { say, waitUntil } from "./lib/wait.ts";
+import { type Moment, type Standstill, stopAt } from "./lib/stop-at.ts";
+import { messageOf, say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
 const ALL = env.REDIS_HA_CRASH === "all";
@@ -32,6 +33,8 @@ const STANDSTILLS: typeof EVERY = ALL
 
 /** As asynchronous replication loses them; see failover.test.ts. */
 const KILL_LOST = 8;
+/** So often the Lease may move while its holder is being armed. */
+const ARM_TRIES = 5;
 /** The Lease is another's after 3 s; a busy machine gets more, ms. */
 const TAKEN_OVER_MS = 20_000;
 /** The pause of a handover lasts 10 s by the server's own clock, and nothing of ours may be left of it long before that, ms. */
@@ -68,18 +71,34 @@ async function ask({ bed, namespace }: Group): Promise<void> {
   await bed.kubectl(["-n", namespace, "annotate", "--overwrite", "service", "cache-master", "redis-ha.io/handover=any"]);
 }
 
-/** A handover or a failover begins, and the handler that leads stands still at that moment. */
+/** The process that leads, which will stand still at that moment: the Lease may move while one is being armed. */
+async function armed(bed: Bed, moment: Moment): Promise<{ process: string; stop: Standstill }> {
+  const moves: string[] = [];
+  while (moves.length < ARM_TRIES) {
+    const process = await leadingProcess(bed);
+    const stop = await stopAt(bed, podOf(process), moment);
+    standstill = stop;
+    const now = await leadingProcess(bed);
+    if (now === process) return { process, stop };
+    stop.close();
+    moves.push(`${process} was armed, and ${now} led`);
+  }
+  throw new Error(`the Lease moved each time: ${moves.join("; ")}`);
+}
+
+/** A handover or a failover begins, and the process that leads stands still at that moment. Returns its identity. */
 async function until(bed: Bed, group: Group, moment: Moment): Promise<string> {
   await twoHandlers(bed);
   await group.client.calm();
-  const pod = await leader(bed);
-  standstill = await stopAt(bed, pod, moment);
+  const { process, stop } = await armed(bed, moment);
   const master = await group.master();
   await group.client.window(true);
   if (moment.kind === "failover") await signal(bed, group.namespace, master.name, "redis", "SIGKILL");
   else await ask(group);
-  await standstill.reached(15_000);
-  return pod;
+  await stop.reached(15_000).catch(async (error: unknown) => {
+    throw new Error(`${messageOf(error)}: ${process} was to stand still, and ${await leadingProcess(bed)} leads`);
+  });
+  return process;
 }
 
 /** Resolves when another one holds the Lease, with the time that this took, ms. */
@@ -111,15 +130,14 @@ const moments = (steps: typeof EVERY): Moment[] =>
 describe.each(moments(STEPS))("the leader dies in a $kind at: $step", (moment) => {
   test("the other one finishes", async ({ bed, space }) => {
     const group = await startGroup(space);
-    const pod = await until(bed, group, moment);
-    const dead = await leadingProcess(bed);
+    const dead = await until(bed, group, moment);
     standstill?.kill();
     const leaseMs = await takenOver(dead, async () => await leadingProcess(bed));
     await waitUntil("writes", GAP_MS, async () => {
       await group.client.command(await group.throughService(), "SET", "e2e:goes-on", "yes");
     });
     // Its container would be restarted later and later.
-    await bed.kubectl(["-n", SYSTEM, "delete", "pod", pod, "--wait=false"]);
+    await bed.kubectl(["-n", SYSTEM, "delete", "pod", podOf(dead), "--wait=false"]);
     await finished(group, moment, "killed", leaseMs);
   });
 });
@@ -174,8 +192,8 @@ describe.each(moments(STANDSTILLS))(
   (moment) => {
     test("it lets go", async ({ bed, space }) => {
       const group = await startGroup(space);
-      const pod = await until(bed, group, moment);
-      const leaseMs = await takenOver(pod, async () => await leader(bed));
+      const still = await until(bed, group, moment);
+      const leaseMs = await takenOver(still, async () => await leadingProcess(bed));
       // The other one has begun to act by its own facts.
       await sleep(1000);
       standstill?.resume();

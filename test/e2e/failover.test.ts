@@ -50,8 +50,10 @@ test("kill -9 of the master: writes go on through the Service, the old one retur
     await signal(bed, space.namespace, pod, "redis", "SIGKILL");
   });
   expect(killed.window.gapMs).toBeLessThan(KILL_GAP_MS);
-  const redises = await group.redises();
-  expect(redises.find(({ pod }) => pod === killed.before)?.role).toBe("slave");
+  await waitUntil("the old one to be a replica", 10_000, async () => {
+    const old = (await group.redises()).find(({ pod }) => pod === killed.before);
+    expect(old?.role, old?.problem).toBe("slave");
+  });
   await toldOnce(bed, group, "failover", ["detected", "voted", "promoted", "agreed", "patched", "endpoint"]);
   expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
 });

@@ -15,6 +15,7 @@ import { verdict } from "./lib/fault.ts";
 import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { type Space, test } from "./lib/scenario.ts";
+import { untilSettled } from "./lib/settled.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
@@ -49,8 +50,9 @@ async function serving(group: Group, client: ClientPod): Promise<string> {
   return /^run_id:(\w+)/m.exec(info)?.[1] ?? "";
 }
 
-/** Writers and holders, all with the master. Returns its run_id. */
+/** Of a group at rest: writers and holders, all with the master. Returns its run_id. */
 async function hold(group: Group, client: ClientPod): Promise<string> {
+  await untilSettled(group, EXPECTED);
   const target = await group.throughService();
   const server = await serving(group, client);
   await client.startHolders(target, EACH);
@@ -136,7 +138,6 @@ test("a hand-over while every kube-proxy is busy, and one while nobody makes End
   say(`proxies busy: the last one left ${Math.round(gone.last - routed.at)} ms after writes went on`);
   expect(gone.last - routed.at).toBeLessThan(PINNED_MS + BUSY_MS + routed.stallMs);
 
-  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   const next = await hold(group, client);
   signalDaemon("control-plane", "kube-controller-manager", "SIGSTOP", { name });
   let resumedAt: number;
@@ -200,7 +201,6 @@ test("a master that stood still, and one that was cut off with its clients: demo
   if ((await group.master()).name !== alone) {
     await ask(bed, group, alone);
     await waitUntil(`${alone} to be master`, 15_000, async () => expect((await group.master()).name).toBe(alone));
-    await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
   }
   const inside = await ClientPod.start(bed, space.namespace, "inside", node);
   const isolated = await hold(group, inside);

@@ -8,6 +8,7 @@ import { type Group, WHOLE_MS } from "./lib/group.ts";
 import { withoutHandlers } from "./lib/handlers.ts";
 import { annotatedQuickstart } from "./lib/quickstart.ts";
 import { type Space, test } from "./lib/scenario.ts";
+import { untilSettled } from "./lib/settled.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
 const EXPECTED = { replicas: 2, sentinels: 3 };
@@ -63,10 +64,11 @@ test("the same while no handlers run: stock Sentinel and the boot script alone l
   const group = await groupWithKeys(space);
   const before = (await group.master()).name;
   await withoutHandlers(bed, async () => {
+    await untilSettled(group, EXPECTED);
     await signal(bed, space.namespace, before, "redis", "SIGKILL");
     await backInTime(group, before);
     // Sentinel's own way, or the boot script's request, follows.
-    await waitUntil("another master without handlers", 45_000, async () => {
+    await waitUntil("another master without handlers", WHOLE_MS, async () => {
       const masters = (await group.redises()).filter(({ role }) => role === "master");
       const [one] = masters;
       if (masters.length !== 1 || one === undefined || one.pod === before)

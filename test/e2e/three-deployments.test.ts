@@ -38,7 +38,9 @@ describe("three Deployments: master, sentinels, replicas", () => {
     const { master } = await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
     expect(master).toMatch(/^cache-first-/);
     expect(await group.history(), "nobody was master before").toEqual([]);
-    const roles = (await group.pods()).map(({ metadata }) => metadata?.labels?.[LABEL.role] ?? "sentinel").sort();
-    expect(roles).toEqual(["master", "replica", "replica", "sentinel", "sentinel", "sentinel"]);
+    await waitUntil("the labels of all roles", 10_000, async () => {
+      const roles = (await group.pods()).map(({ metadata }) => metadata?.labels?.[LABEL.role] ?? "sentinel").sort();
+      expect(roles).toEqual(["master", "replica", "replica", "sentinel", "sentinel", "sentinel"]);
+    });
   });
 });

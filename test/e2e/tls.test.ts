@@ -9,6 +9,7 @@ import type { PemPair } from "../../certs/authority.ts";
 import { REDIS_PORT, REQUEST, SENTINEL_PORT } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { type Bed, EXAMPLES, signal } from "./lib/bed.ts";
+import { noticedIn } from "./lib/client-pod.ts";
 import { toldOf } from "./lib/events.ts";
 import { underFault, verdict } from "./lib/fault.ts";
 import { type Group, WHOLE_MS } from "./lib/group.ts";
@@ -52,8 +53,7 @@ async function renewal({ bed, group, space, next }: { bed: Bed; group: Group; sp
   await waitUntil("all to show the new certificate", 120_000, async () => await allShow(group, space, next));
   await waitUntil("a whole group after the renewal", WHOLE_MS, async () => await group.whole(EXPECTED));
   const renewed = await space.client.window();
-  const noticed = Object.keys(renewed.errors).filter((kind) => !kind.endsWith("-timeout"));
-  expect(noticed, JSON.stringify(renewed)).toEqual([]);
+  expect(noticedIn(renewed), JSON.stringify(renewed)).toEqual([]);
   expect((await group.master()).name, "nobody was failed over").toBe(before.name);
   await toldOf(bed, space.namespace, "Service", TLS_SERVICE, REASON.GroupCertificateRenewed, { withinMs: 60_000 });
 }

@@ -166,9 +166,11 @@ describe("all pods of a StatefulSet are deleted at once", () => {
     // The command line makes the same request.
     const { run, atTerminal } = await commandLine(inject("cluster"));
     const name = `${space.namespace}/store`;
-    const seen = await run("status", name);
-    expect(seen.stdout).toContain(`halted: ${REASON.HaltedManualRecovery}`);
-    expect(seen.stdout).toContain(`next: bring the missing pods back, or choose by hand: redis-ha promote ${name} store-`);
+    await waitUntil("status to tell it", 30_000, async () => {
+      const seen = await run("status", name);
+      expect(seen.stdout).toContain(`halted: ${REASON.HaltedManualRecovery}`);
+      expect(seen.stdout).toContain(`next: bring the missing pods back, or choose by hand: redis-ha promote ${name} store-`);
+    });
     const plan = await run("promote", name, freshest, "--dry-run");
     expect(plan.stdout).toContain(`${name}: ${freshest} becomes master`);
     expect(plan.stdout).toMatch(/lost: /);

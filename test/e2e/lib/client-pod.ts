@@ -30,6 +30,9 @@ export class ClientFailed extends Error {
   }
 }
 
+/** What a client has noticed: the kinds of errors, but for connections and answers that were only late, as a busy machine makes them too. */
+export const noticedIn = ({ errors }: Window): string[] => Object.keys(errors).filter((kind) => !kind.endsWith("-timeout"));
+
 export class ClientPod {
   readonly #bed: Bed;
   readonly #namespace: string;

@@ -2,19 +2,16 @@
 
 import type { Timeline } from "../../../handlers/act/timeline.ts";
 import type { GroupView } from "../../../handlers/group.ts";
-import { PATH } from "../../../kube/paths.ts";
-import type { Pod } from "../../../kube/types.ts";
 import type { GroupId } from "../../../model/facts.ts";
 import { type Bed, SYSTEM } from "./bed.ts";
+import { ourPods } from "./us.ts";
 
 const ADMIN_PORT = 8080;
 
 /** What each replica of the handlers answers to this path of its admin port. */
 async function ofEach<T>(bed: Bed, path: string): Promise<{ pod: string; answer: T }[]> {
-  const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM), { query: { labelSelector: "app.kubernetes.io/name=redis-ha" } });
-  const running = items.filter((pod) => pod.status?.phase === "Running" && pod.metadata?.deletionTimestamp === undefined);
   return await Promise.all(
-    running.map(async ({ metadata }) => {
+    (await ourPods(bed)).map(async ({ metadata }) => {
       const pod = metadata?.name ?? "";
       return { pod, answer: await bed.kube.get<T>(`/api/v1/namespaces/${SYSTEM}/pods/${pod}:${ADMIN_PORT}/proxy${path}`) };
     }),

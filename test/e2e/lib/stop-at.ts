@@ -2,8 +2,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { PATH } from "../../../kube/paths.ts";
-import type { Lease } from "../../../kube/types.ts";
 import { containerPid } from "../../cluster/cluster.ts";
 import { type Bed, SYSTEM } from "./bed.ts";
 
@@ -24,19 +22,6 @@ export interface Standstill {
 }
 
 const ARM_MS = 20_000;
-
-/** The process that holds the handlers' Lease, by its identity: one that was restarted in the same pod is another one. */
-export async function leadingProcess(bed: Bed): Promise<string> {
-  const lease = await bed.kube.get<Lease>(PATH.leases(SYSTEM, "redis-ha-handlers"));
-  const identity = lease.spec?.holderIdentity ?? "";
-  if (identity === "") throw new Error("nobody holds the handlers' Lease");
-  return identity;
-}
-
-/** The pod that holds the handlers' Lease. */
-export async function leader(bed: Bed): Promise<string> {
-  return (await leadingProcess(bed)).split("_")[0] ?? "";
-}
 
 /** Resolves when the process will stand still at that moment. */
 export async function stopAt(bed: Bed, pod: string, moment: Moment): Promise<Standstill> {

@@ -16,11 +16,16 @@ export async function scaleUs(bed: Bed, replicas: number): Promise<void> {
   });
 }
 
+/** The pods of ours that run and stay. */
+export async function ourPods(bed: Bed): Promise<Pod[]> {
+  const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM), { query: { labelSelector: "app.kubernetes.io/name=redis-ha" } });
+  return items.filter(({ status, metadata }) => status?.phase === "Running" && metadata?.deletionTimestamp === undefined);
+}
+
 /** What each replica of ours says of a series, like `name{label="value"}`: NaN where it does not know it. */
 export async function countedByUs(bed: Bed, series: string): Promise<number[]> {
-  const { items } = await bed.kube.list<Pod>(PATH.pods(SYSTEM));
   return await Promise.all(
-    items.map(async ({ metadata }) => {
+    (await ourPods(bed)).map(async ({ metadata }) => {
       const path = `/api/v1/namespaces/${SYSTEM}/pods/${metadata?.name}:8080/proxy/metrics`;
       const metrics = await text(await bed.kube.open(path));
       const line = metrics.split("\n").find((one) => one.startsWith(`${series} `));
