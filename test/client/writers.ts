@@ -30,6 +30,8 @@ export interface Window {
   readonly gapMs: number;
   /** when that gap began: the time of the last write acknowledged before it */
   readonly gapStartedAt: string;
+  /** the longest time within that gap for which this process itself stood still, ms */
+  readonly gapStallMs: number;
   /** the longest time for which this process itself stood still, ms: a busy machine, and no fault of the server's */
   readonly stallMs: number;
   readonly errors: Readonly<Record<string, number>>;
@@ -67,6 +69,10 @@ export class Writers {
   readonly #ticking = setInterval(() => this.#tick(), TICK_MS);
   #gapMs = 0;
   #gapStartedAt = 0;
+  #gapStallMs = 0;
+  /** since the last acknowledged write, ms; and when that was looked at last */
+  #stillMs = 0;
+  #lookedAt = 0;
   #errors: Record<string, number> = {};
   #lastErrorAt: Record<string, string> = {};
   #firstErrors: string[] = [];
@@ -84,6 +90,7 @@ export class Writers {
   /** What happened since the last reset. */
   window(reset: boolean): Window {
     const now = now_();
+    this.#look(now);
     this.#seenGap(now);
     const window: Window = {
       startedAt: iso(this.#openedAt),
@@ -92,6 +99,7 @@ export class Writers {
       sinceAckMs: round(now - this.#lastAckAt),
       gapMs: round(this.#gapMs),
       gapStartedAt: iso(this.#gapStartedAt),
+      gapStallMs: round(this.#gapStallMs),
       stallMs: round(this.#stallMs),
       errors: { ...this.#errors },
       lastErrorAt: { ...this.#lastErrorAt },
@@ -134,6 +142,9 @@ export class Writers {
     this.#lastAckAt = now;
     this.#gapStartedAt = now;
     this.#gapMs = 0;
+    this.#gapStallMs = 0;
+    this.#stillMs = 0;
+    this.#lookedAt = now;
     this.#stallMs = 0;
     this.#windowAcked = 0;
     this.#errors = {};
@@ -145,6 +156,13 @@ export class Writers {
     const now = now_();
     this.#stallMs = Math.max(this.#stallMs, now - this.#tickAt - TICK_MS);
     this.#tickAt = now;
+    this.#look(now);
+  }
+
+  /** After a standstill whatever waited is done in any order, so every answer looks too: the standstill belongs to the gap that the answer ends, and to no later one. */
+  #look(now: number): void {
+    this.#stillMs = Math.max(this.#stillMs, now - this.#lookedAt - TICK_MS);
+    this.#lookedAt = now;
   }
 
   #key(writer: number, number: number): string {
@@ -189,14 +207,17 @@ export class Writers {
     this.#acked[writer]?.push(number);
     this.#windowAcked += 1;
     const now = now_();
+    this.#look(now);
     this.#seenGap(now);
     this.#lastAckAt = now;
+    this.#stillMs = 0;
   }
 
   #seenGap(now: number): void {
     if (now - this.#lastAckAt <= this.#gapMs) return;
     this.#gapMs = now - this.#lastAckAt;
     this.#gapStartedAt = this.#lastAckAt;
+    this.#gapStallMs = this.#stillMs;
   }
 
   #failed(error: unknown): void {

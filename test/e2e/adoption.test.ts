@@ -5,7 +5,7 @@ import type { Pod, Service } from "../../kube/types.ts";
 import { LABEL, PREFIX, REDIS_PORT } from "../../model/names.ts";
 import { REASON } from "../../model/reasons.ts";
 import { signal } from "./lib/bed.ts";
-import type { Target } from "./lib/client-pod.ts";
+import { gapText, servedGapMs, type Target } from "./lib/client-pod.ts";
 import { script } from "./lib/data.ts";
 import { toldOf } from "./lib/events.ts";
 import { Group, isReady, WHOLE_MS } from "./lib/group.ts";
@@ -122,13 +122,12 @@ async function nothingLost(group: Adopted, what: string): Promise<void> {
   expect(seeds).toBe(KEYS);
 }
 
-/** Returns the longest time without an acknowledged write. */
+/** Returns the longest time without an acknowledged write, less the client's own standstill within it. */
 async function gap(group: Group, what: string): Promise<number> {
-  const { gapMs, stallMs, acked, errors, firstErrors } = await group.client.window();
-  say(
-    `${what}: gap ${gapMs} ms (the client stood still for ${stallMs} ms), ${acked} writes, errors ${JSON.stringify(errors)} ${firstErrors.join(", ")}`,
-  );
-  return gapMs;
+  const window = await group.client.window();
+  const { acked, errors, firstErrors } = window;
+  say(`${what}: ${gapText(window)}, ${acked} writes, errors ${JSON.stringify(errors)} ${firstErrors.join(", ")}`);
+  return servedGapMs(window);
 }
 
 async function adopted(group: Adopted, auth: Auth, old: string): Promise<void> {

@@ -82,14 +82,14 @@ test(
     const asked = await underFault(group, "handover, TLS", EXPECTED, async () => {
       await bed.kubectl(["-n", space.namespace, "annotate", "service", TLS_SERVICE, `${REQUEST.handover}=any`]);
     });
-    expect(asked.window.gapMs).toBeLessThan(HANDOVER_GAP_MS);
+    expect(asked.gapMs).toBeLessThan(HANDOVER_GAP_MS);
     expect((await verdict(group)).missing, "a hand-over loses nothing, nor a renewal before it").toBe(0);
 
     await space.client.startWriters(target);
     const killed = await underFault(group, "kill -9, TLS", EXPECTED, async (pod) => {
       await signal(bed, space.namespace, pod, "redis", "SIGKILL");
     });
-    expect(killed.window.gapMs).toBeLessThan(KILL_GAP_MS);
+    expect(killed.gapMs).toBeLessThan(KILL_GAP_MS);
     expect((await verdict(group)).missing).toBeLessThanOrEqual(KILL_LOST);
   },
   TEST_MS,

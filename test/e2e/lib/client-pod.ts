@@ -33,6 +33,13 @@ export class ClientFailed extends Error {
 /** What a client has noticed: the kinds of errors, but for connections and answers that were only late, as a busy machine makes them too. */
 export const noticedIn = ({ errors }: Window): string[] => Object.keys(errors).filter((kind) => !kind.endsWith("-timeout"));
 
+/** The longest time without an acknowledged write, less the client's own standstill within it, ms: what the service has to answer for. */
+export const servedGapMs = ({ gapMs, gapStallMs }: Window): number => gapMs - gapStallMs;
+
+/** A gap as people read it, with the client's own standstill within it where that counts. */
+export const gapText = ({ gapMs, gapStallMs }: Window): string =>
+  `gap ${gapMs} ms${gapStallMs > 100 ? ` (the client itself stood still for ${gapStallMs} ms of it)` : ""}`;
+
 export class ClientPod {
   readonly #bed: Bed;
   readonly #namespace: string;

@@ -1,6 +1,6 @@
 /** One fault under traffic, seen by writers through the master Service. */
 
-import type { Verdict, Window } from "./client-pod.ts";
+import { gapText, servedGapMs, type Verdict, type Window } from "./client-pod.ts";
 import { type Expected, type Group, WHOLE_MS } from "./group.ts";
 import { say, waitUntil } from "./wait.ts";
 
@@ -9,6 +9,8 @@ export interface FaultResult {
   readonly before: string;
   readonly after: string;
   readonly window: Window;
+  /** the longest time without an acknowledged write, less the client's own standstill within it, ms */
+  readonly gapMs: number;
 }
 
 /** The fault is over when another pod is master and writes are acknowledged again; then the group must become whole within `wholeWithinMs`. */
@@ -31,11 +33,8 @@ export async function underFault(
   });
   await waitUntil(`a whole group after: ${what}`, wholeWithinMs, async () => await group.whole(expected));
   const window = await client.window();
-  const stall = window.stallMs > 100 ? ` (the client itself stood still for ${window.stallMs} ms)` : "";
-  say(
-    `${what}: gap ${window.gapMs} ms${stall}, ${window.acked} writes, errors ${JSON.stringify(window.errors)}, ${before} → ${after}`,
-  );
-  return { before, after, window };
+  say(`${what}: ${gapText(window)}, ${window.acked} writes, errors ${JSON.stringify(window.errors)}, ${before} → ${after}`);
+  return { before, after, window, gapMs: servedGapMs(window) };
 }
 
 /** Stops the writers and asks the master for every acknowledged key. */
