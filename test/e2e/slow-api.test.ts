@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import { EXAMPLES, signal } from "./lib/bed.ts";
 import { underFault, verdict } from "./lib/fault.ts";
-import { WHOLE_MS } from "./lib/group.ts";
 import { test } from "./lib/scenario.ts";
+import { untilSettled } from "./lib/settled.ts";
 import { deadWebhook, refusedOf } from "./lib/slow-api.ts";
 import { say, waitUntil } from "./lib/wait.ts";
 
@@ -29,7 +29,7 @@ test("refused for lack of seats (429), then slowed down by somebody's dead webho
 }) => {
   const group = space.group();
   await space.apply({ file: join(EXAMPLES, "quickstart.yaml") });
-  await waitUntil("a whole group", WHOLE_MS, async () => await group.whole(EXPECTED));
+  await untilSettled(group, EXPECTED);
   const webhook = await deadWebhook(bed, space.namespace);
   await space.client.startWriters(await group.throughService());
   const refusals = async (): Promise<number> => await refusedOf(bed, "PATCH");
