@@ -1,13 +1,15 @@
 /**
  * Kubernetes Events, written behind the caller's back: a bounded queue and one request at a time, so that telling people what happened
- * can never slow down or fail the thing itself. Repeats within ten minutes raise the count of the Event that is already there.
+ * can never slow down or fail the thing itself. Repeats within ten minutes raise the count of the Event that is already there. Where the API server does not answer,
+ * or asks for patience, a write is tried again for a while: the time of its troubles is when people read Events.
  */
 
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Reason } from "../model/reasons.ts";
 import type { Logger } from "../report/log.ts";
 import type { Kube } from "./client.ts";
-import { isNotFound } from "./error.ts";
+import { isConflict, isNotFound, isThrottled, isUnavailable, KubeError } from "./error.ts";
 import { PATH } from "./paths.ts";
 import type { CoreEvent, ObjectRef } from "./types.ts";
 
@@ -36,11 +38,18 @@ export interface EventRecorderOptions {
   now?: () => number;
   /** Default 256. */
   capacity?: number;
+  /** Waits so many ms before a write is tried again. */
+  pause?: (ms: number) => Promise<unknown>;
 }
 
 const AGGREGATE_MS = 10 * 60_000;
 /** An Event's message may have 1024 bytes; longer ones are refused. */
 const MESSAGE_BYTES = 1024;
+
+/** Before each new try, ms. */
+const AGAIN_MS = [250, 500, 1000, 2000, 4000, 8000];
+/** A server that asks for more patience than this is asked sooner, ms. */
+const PATIENCE_MS = 8000;
 
 interface Written {
   name: string;
@@ -51,6 +60,10 @@ interface Written {
 
 interface Waiting {
   event: EventInput;
+  /** Of the object, given before the first try: a try whose answer was lost writes no second one. */
+  name: string;
+  /** How often it was tried in vain. */
+  tries: number;
   /** How many equal occurrences this entry stands for. */
   times: number;
   lastAt: number;
@@ -61,6 +74,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const { kube, log } = options;
   const now = options.now ?? Date.now;
   const capacity = options.capacity ?? 256;
+  const pause = options.pause ?? ((ms: number) => sleep(ms, undefined, { ref: false }));
   const source = { component: options.component ?? "redis-ha", instance: options.instance ?? "redis-ha" };
   /** In order of arrival; equal ones are merged while they wait. */
   const queue = new Map<string, Waiting>();
@@ -83,8 +97,34 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     }
     const body = eventBody(waiting, source);
     const namespace = body.metadata.namespace ?? "default";
-    await kube.create(PATH.events(namespace), body);
-    written.set(key, { name: body.metadata.name ?? "", namespace, count: waiting.times, at: now() });
+    await kube.create(PATH.events(namespace), body).catch((error: unknown) => {
+      if (!isConflict(error)) throw error;
+    });
+    written.set(key, { name: waiting.name, namespace, count: waiting.times, at: now() });
+  }
+
+  /** Resolves when the next one may be tried; the failed one waits in the queue again, or is given up. */
+  async function failed(key: string, waiting: Waiting, error: unknown): Promise<void> {
+    const again = AGAIN_MS[waiting.tries];
+    if (again === undefined || !(isThrottled(error) || isUnavailable(error))) {
+      options.onDropped?.();
+      log.debug({ err: error, reason: waiting.event.reason }, "an Event could not be written");
+      return;
+    }
+    const newer = queue.get(key);
+    const times = waiting.times + (newer?.times ?? 0);
+    put(key, { ...waiting, times, lastAt: newer?.lastAt ?? waiting.lastAt, tries: waiting.tries + 1 });
+    const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
+    await pause(Math.min(asked ?? again, PATIENCE_MS));
+  }
+
+  function put(key: string, waiting: Waiting): void {
+    queue.set(key, waiting);
+    if (queue.size <= capacity) return;
+    // The newest say most about what is going on.
+    const oldest = queue.keys().next().value;
+    if (oldest !== undefined) queue.delete(oldest);
+    options.onDropped?.();
   }
 
   async function work(): Promise<void> {
@@ -94,8 +134,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       try {
         await write(key, waiting);
       } catch (error) {
-        options.onDropped?.();
-        log.debug({ err: error, reason: waiting.event.reason }, "an Event could not be written");
+        await failed(key, waiting, error);
       }
     }
     for (const [key, { at }] of written) if (now() - at > AGGREGATE_MS) written.delete(key);
@@ -117,13 +156,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         event.message,
       ].join("\n");
       const waiting = queue.get(key);
-      queue.set(key, { event, times: (waiting?.times ?? 0) + 1, lastAt: now() });
-      if (queue.size > capacity) {
-        // The newest say most about what is going on.
-        const oldest = queue.keys().next().value;
-        if (oldest !== undefined) queue.delete(oldest);
-        options.onDropped?.();
-      }
+      const { name = nameFor(event.involved), tries = 0, times = 0 } = waiting ?? {};
+      put(key, { event, name, tries, times: times + 1, lastAt: now() });
       start();
     },
     flush: async () => {
@@ -131,6 +165,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     },
   };
 }
+
+const nameFor = (involved: ObjectRef): string => `${involved.name.slice(0, 200)}.${randomBytes(8).toString("hex")}`;
 
 function eventBody(waiting: Waiting, source: { component: string; instance: string }): CoreEvent {
   const { involved, reason, message, type } = waiting.event;
@@ -140,7 +176,7 @@ function eventBody(waiting: Waiting, source: { component: string; instance: stri
   return {
     apiVersion: "v1",
     kind: "Event",
-    metadata: { namespace, name: `${involved.name.slice(0, 200)}.${randomBytes(8).toString("hex")}` },
+    metadata: { namespace, name: waiting.name },
     involvedObject: { ...involved },
     reason,
     message: shorten(message),

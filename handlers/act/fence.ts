@@ -1,6 +1,7 @@
 /** Demotes a second writable node at once and says how much it took that is lost now. */
 import type { FenceAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
+import type { Link } from "../observe/link.ts";
 import { infoFields } from "../observe/replies.ts";
 import {
   type ActContext,
@@ -17,6 +18,10 @@ import { letGo, untilRouted } from "./cut.ts";
 import { PAUSE_MS } from "./handover.ts";
 import { persist } from "./persist.ts";
 
+/** A server that stood still has much to do at once: its answers may take so long, ms. */
+const SEEN_MS = 600;
+const DEMOTED_MS = 1000;
+
 export async function fence(context: ActContext, action: FenceAction): Promise<ActResult> {
   const link = redisLink(context, action.member);
   if (link === undefined) return refused("not connected");
@@ -24,9 +29,10 @@ export async function fence(context: ActContext, action: FenceAction): Promise<A
   if (!context.leading()) return refused(NOT_LEADING);
   try {
     await link.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
-    const before = infoFields(await link.call(["INFO", "replication"]));
-    await link.call(["REPLICAOF", action.master.ip, String(action.master.port)]);
-    await sayLost(context, action, before);
+    // Both before the demotion: whoever has done that is the only one who can still tell, and may not be kept from it by one late answer.
+    const [before, after] = await Promise.all([replicationOf(link), replicationOf(context.links.redisLinkAt(action.master))]);
+    await link.call(["REPLICAOF", action.master.ip, String(action.master.port)], DEMOTED_MS);
+    sayLost(context, action, lostBytes(before, after));
   } catch (error) {
     await persist(link, ["CLIENT", "UNPAUSE"]);
     return failed(`${action.member.pod.name}: ${messageOf(error)}`);
@@ -39,16 +45,24 @@ export async function fence(context: ActContext, action: FenceAction): Promise<A
   return DONE;
 }
 
+type Replication = ReadonlyMap<string, string>;
+
+async function replicationOf(link: Link | undefined): Promise<Replication> {
+  return infoFields(await link?.call(["INFO", "replication"], SEEN_MS).catch(() => ""));
+}
+
 /**
  * The new master remembers where it left the old one's history (second_repl_offset, one byte past the last common one); what the demoted
- * node wrote after that is gone.
+ * node wrote after that is gone. Returns the bytes; 0 where they can't be compared, or nothing is lost.
  */
-async function sayLost(context: ActContext, action: FenceAction, before: ReadonlyMap<string, string>): Promise<void> {
-  const link = context.links.redisLinkAt(action.master);
-  const after = infoFields(await link?.call(["INFO", "replication"]).catch(() => ""));
+export function lostBytes(before: Replication, after: Replication): number {
   const common = after.get("master_replid2") === before.get("master_replid");
   const lost = Number(before.get("master_repl_offset")) - (Number(after.get("second_repl_offset")) - 1);
-  if (!common || !Number.isFinite(lost) || lost <= 0) return;
+  return common && Number.isFinite(lost) ? Math.max(0, lost) : 0;
+}
+
+function sayLost(context: ActContext, action: FenceAction, lost: number): void {
+  if (lost === 0) return;
   context.say(REASON.WritesLost, lostText(action.member.pod.name, lost, context.facts.masterService?.record?.since, new Date()), {
     lostBytes: lost,
   });

@@ -82,13 +82,13 @@ export class GroupObjects {
         if (halted !== undefined) await refuseRequests(this.#options, this.#voice, halted);
         return false;
       }
+      this.#tellTakenOver();
       // A group whose pods are all going gets nothing any more: its Service may just have been given back.
       const going = pods.every(({ terminating }) => terminating);
       if (source.leading() && !going) {
         const { created, takenOver } = await createServices(kube, group, settings, (name) => source.serviceExists(name));
         if (created.length > 0) this.#voice.say(REASON.ServiceCreated, `created Services ${created.join(", ")}`);
         this.#takenOver = takenOver ?? this.#takenOver;
-        this.#tellTakenOver();
         const service = source.masterService(source.masterServiceName());
         this.#budgets.keep(settings, service);
         this.#exposure.keep(settings, service);

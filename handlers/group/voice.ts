@@ -1,4 +1,7 @@
-/** What a group's loop tells people: each notice once, and Events only from the replica that leads, but for what each of them does. */
+/**
+ * What a group's loop tells people. A notice is told once, and as an Event by the replica that leads: the others see the same. What a replica has done itself it tells
+ * itself, also when it does not lead any more: nobody else knows of it.
+ */
 import type { Notice } from "../../model/plan.ts";
 import { REASON, type Reason, WARNING } from "../../model/reasons.ts";
 import type { GroupOptions } from "./source.ts";
@@ -7,8 +10,15 @@ const BETWEEN = " ";
 const keyOf = (reason: Reason, subject: string | undefined): string =>
   subject === undefined ? reason : `${reason}${BETWEEN}${subject}`;
 
-/** Every replica moves the Service; what one has done before the other looked, that one never sees. */
-const OF_EACH: ReadonlySet<Reason> = new Set([REASON.MasterRouted, REASON.SelectorRepaired, REASON.Bootstrapped]);
+/** Notices of what every replica does, the Service's move: what one has done before the other looked, that one never sees. */
+const OF_EACH: ReadonlySet<Reason> = new Set([REASON.MasterRouted, REASON.SelectorRepaired]);
+
+/** What every replica does or finds out by itself, each the same. */
+const OF_ALL: ReadonlySet<Reason> = new Set([
+  REASON.ConnectionsCut,
+  REASON.GroupCertificateStale,
+  REASON.GroupCertificateRenewed,
+]);
 
 interface Told {
   readonly message: string;
@@ -42,7 +52,7 @@ export class GroupVoice {
     const led = this.#options.source.leading();
     if (before?.message === message && (before.led || !led || !WARNING.has(reason))) return;
     this.#told.set(key, { message, led });
-    this.say(reason, message);
+    this.#report(reason, message, led || OF_EACH.has(reason));
   }
 
   /** It is over; the next time it is news again. */
@@ -50,10 +60,14 @@ export class GroupVoice {
     this.#told.delete(keyOf(reason, subject));
   }
 
+  /** Something that was done. */
   say(reason: Reason, message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#report(reason, message, !OF_ALL.has(reason) || this.#options.source.leading(), fields);
+  }
+
+  #report(reason: Reason, message: string, event: boolean, fields?: Readonly<Record<string, unknown>>): void {
     const { reporter, group, source } = this.#options;
-    // A replica of the handlers that does not lead keeps quiet: the leader says the same.
-    const involved = source.leading() || OF_EACH.has(reason) ? source.involved() : [];
+    const involved = event ? source.involved() : [];
     reporter.report({ reason, message, ...group, involved, ...(fields === undefined ? {} : { fields }) });
   }
 }

@@ -7,6 +7,7 @@ import { agrees, makeAgree, sayHello } from "../../handlers/act/hello.ts";
 import { rivalElected } from "../../handlers/act/rival.ts";
 import { sentinelFailover, setSentinel } from "../../handlers/act/sentinels.ts";
 import { winVotes } from "../../handlers/act/votes.ts";
+import { inLine } from "../../handlers/policies/successor.ts";
 import type { Address, MemberFact } from "../../model/facts.ts";
 import { REDIS_PORT } from "../../model/names.ts";
 import { until } from "../boot/wait.ts";
@@ -297,5 +298,28 @@ describe.concurrent.each(VERSIONS.flatMap((version) => ACCESS.map((access) => ({
           20_000,
         );
       });
+
+    // The last of the story: it leaves the group without a master.
+    test.sequential("a master that was started anew and waits: INFO calls its replicas syncing, but they keep their offset and are in line", async () => {
+      const replicas = async () =>
+        (await bed.read()).slice(1).flatMap((member) => (member.redis?.state === "up" ? { member, redis: member.redis } : []));
+      const before = await until("two replicas in step", async () => {
+        const now = await replicas();
+        return now.length === 2 && now.every(({ redis }) => redis.linkUp && redis.offset > 1) ? now : undefined;
+      });
+      const [first] = await bed.read();
+      const replid = before[0]?.redis.replid ?? "";
+      if (first === undefined || replid === "") throw new Error("no master");
+      // As the boot script starts it (docker/boot/config.sh).
+      await bed.redisLink(first).call(["CONFIG", "SET", "replica-serve-stale-data", "no"]);
+      await bed.redisLink(first).call(["REPLICAOF", "127.0.0.1", "1"]);
+      await bed.redisLink(first).call(["CLIENT", "KILL", "TYPE", "replica"]);
+      await until("a replica that seems to copy", async () => {
+        const now = await replicas();
+        for (const [at, { redis }] of now.entries()) expect(redis.offset).toBeGreaterThanOrEqual(before[at]?.redis.offset ?? 0);
+        expect(now.map((one) => inLine(one, replid))).toEqual([true, true]);
+        return now.some(({ redis }) => redis.syncing && !redis.linkUp);
+      });
+    });
   },
 );

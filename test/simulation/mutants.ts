@@ -191,6 +191,14 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
+    name: "a replica that is refused a copy counts as copying",
+    law: "whoever has the master's data is a candidate",
+    changes: [
+      change("handlers/policies/successor.ts", "redis.syncing && redis.offset <= NO_OFFSET", "redis.syncing"),
+      change("handlers/policies/successor.ts", "const NO_OFFSET = 1;", ""),
+    ],
+  },
+  {
     name: "a handler leads for ever",
     law: "whoever does not hold the Lease changes nothing",
     changes: [

@@ -152,7 +152,7 @@ export class RedisServer extends Server {
       case "PING":
         return this.loading
           ? error("LOADING Redis is loading the dataset in memory")
-          : this.#stale()
+          : this.stale
             ? error("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.")
             : "PONG";
       case "INFO":
@@ -178,7 +178,8 @@ export class RedisServer extends Server {
     }
   }
 
-  #stale(): boolean {
+  /** It has no master to copy from, and is not to answer as long. */
+  get stale(): boolean {
     return !this.isMaster && !this.following.up && this.parameters.get("replica-serve-stale-data") === "no";
   }
 

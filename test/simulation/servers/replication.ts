@@ -21,7 +21,8 @@ interface Stream {
   readonly resume?: { readonly replid: string };
   readonly full?: { readonly replid: string };
   readonly snapshot?: { readonly head: Entry; readonly replid: string };
-  readonly refused?: true;
+  /** stale: MASTERDOWN; no: a wrong password, LOADING, NOMASTERLINK */
+  readonly refused?: "stale" | "no";
 }
 
 /** repl-timeout */
@@ -29,6 +30,12 @@ const TIMEOUT_MS = 60_000;
 const ACK_MS = 1000;
 /** repl-diskless-sync-delay, which the boot script sets to 1 s */
 const SYNC_DELAY_MS = 1000;
+
+/**
+ * A replica that PSYNC and then SYNC are refused to by a stale server begins again at once: some thousand times a second, a third of which INFO calls a sync in progress
+ * (test/protocol; valkey 9 calls all of it so). Fewer and longer here.
+ */
+const REFUSED_SYNC_MS = 20;
 
 /** The replica's side. */
 export class Following {
@@ -63,7 +70,7 @@ export class Following {
 
   /** Since when its link is down, ms; 0: it is up or copying; infinite: it never was. */
   get deafMs(): number {
-    if (this.up || this.syncing) return 0;
+    if (this.up || (this.syncing && !this.#cached)) return 0;
     return this.downSince === undefined ? Number.POSITIVE_INFINITY : this.#server.proc.world.now - this.downSince;
   }
 
@@ -166,8 +173,10 @@ export class Following {
     const server = this.#server;
     const { world } = server.proc;
     this.#heardAt = world.now;
-    if (message.refused === true) {
-      this.#hangUp();
+    if (message.refused !== undefined) {
+      // Without a password the PING before it is refused already, and the next try is cron's.
+      if (message.refused === "no" || server.password === undefined) this.#hangUp();
+      else this.#refusedSync();
       return;
     }
     if (message.resume !== undefined) {
@@ -209,6 +218,16 @@ export class Following {
       if (this.up) this.#apply(message.entries);
       else this.#early = [...this.#early, ...message.entries];
     }
+  }
+
+  #refusedSync(): void {
+    const attempt = this.#attempt;
+    this.#state = "sync";
+    this.#server.proc.after(REFUSED_SYNC_MS, () => {
+      if (attempt !== this.#attempt) return;
+      this.#hangUp();
+      this.#server.proc.after(REFUSED_SYNC_MS * 2, () => this.begin());
+    });
   }
 
   #early: Entry[] = [];
@@ -327,7 +346,7 @@ export class Followers {
     const wrong = server.password !== undefined && psync.password !== server.password;
     // A replica without its own master refuses (NOMASTERLINK), one that loads does too.
     if (wrong || server.loading || (!server.isMaster && !server.following.up)) {
-      connection.end.send({ refused: true } satisfies Stream);
+      connection.end.send({ refused: !wrong && !server.loading && server.stale ? "stale" : "no" } satisfies Stream);
       return;
     }
     connection.type = "replica";

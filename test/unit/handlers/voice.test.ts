@@ -70,9 +70,12 @@ test("conditions of several subjects do not drive each other out, and end one by
   expect(said.map(({ message }) => message)).toEqual(["Secret a is wrong", "Secret b is wrong", "Secret a is wrong"]);
 });
 
-test("a replica that does not lead writes an Event only of what it has done itself", () => {
+test("a replica that does not lead writes an Event of what it has done, and of no more", () => {
   const { own, said, events } = voice();
-  for (const reason of [REASON.MasterDead, REASON.FailedOver, REASON.MasterRouted, REASON.SelectorRepaired]) own.say(reason, "x");
-  expect(events()).toEqual([REASON.MasterRouted, REASON.SelectorRepaired]);
-  expect(said, "all are counted and in the log").toHaveLength(4);
+  own.tell([REASON.MasterDead, REASON.MasterRouted, REASON.SelectorRepaired].map((reason) => ({ reason, message: "x" })));
+  expect(events(), "notices").toEqual([REASON.MasterRouted, REASON.SelectorRepaired]);
+  own.say(REASON.FailedOver, "x");
+  own.say(REASON.ConnectionsCut, "x");
+  expect(events(), "acts").toEqual([REASON.MasterRouted, REASON.SelectorRepaired, REASON.FailedOver]);
+  expect(said, "all are counted and in the log").toHaveLength(5);
 });

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { KubeError } from "../../../kube/error.ts";
 import { createEventRecorder, type EventInput, type EventRecorder } from "../../../kube/events.ts";
 import type { CoreEvent } from "../../../kube/types.ts";
 import { silentLog } from "../../../report/log.ts";
@@ -7,6 +8,7 @@ import { type FakeApi, startFakeApi } from "./fake-api.ts";
 let api: FakeApi;
 let nowMs: number;
 let dropped: number;
+let pauses: number[];
 
 const event = (message = "master is cache-a"): EventInput => ({
   involved: { apiVersion: "v1", kind: "Pod", namespace: "ns", name: "cache-a", uid: "u1" },
@@ -20,6 +22,10 @@ const recorder = (capacity = 256): EventRecorder =>
     log: silentLog(),
     now: () => nowMs,
     capacity,
+    pause: (ms) => {
+      pauses.push(ms);
+      return Promise.resolve();
+    },
     onDropped: () => {
       dropped += 1;
     },
@@ -30,6 +36,7 @@ beforeEach(async () => {
   api = await startFakeApi();
   nowMs = Date.parse("2026-01-01T00:00:00Z");
   dropped = 0;
+  pauses = [];
 });
 afterEach(() => api.close());
 
@@ -99,6 +106,61 @@ describe("createEventRecorder", () => {
     events.record(event("forbidden"));
     await events.flush();
     expect(dropped).toBe(1);
+  });
+
+  test("a server that is busy or does not answer is asked again, as it wishes or ever later; then it is given up", async () => {
+    const events = recorder();
+    let refusals = 3;
+    api.fault = (_request, response) => {
+      if (refusals === 0) return false;
+      refusals -= 1;
+      if (refusals === 1) response.destroy();
+      else response.writeHead(429, refusals === 2 ? { "retry-after": "3" } : {}).end("{}");
+      return true;
+    };
+    events.record(event());
+    await events.flush();
+    expect(written()).toMatchObject([{ count: 1 }]);
+    expect(pauses).toEqual([3000, 500, 1000]);
+    expect(dropped).toBe(0);
+
+    refusals = Number.POSITIVE_INFINITY;
+    events.record(event("never"));
+    await events.flush();
+    expect(dropped).toBe(1);
+    expect(pauses.slice(3)).toEqual([250, 500, 1000, 2000, 4000, 8000]);
+  });
+
+  test("a write whose answer was lost is no second Event", async () => {
+    const events = recorder();
+    const create = api.kube.create.bind(api.kube);
+    let lost = 0;
+    vi.spyOn(api.kube, "create").mockImplementation(async (...given) => {
+      const answer = await create(...given);
+      if (lost++ === 0) throw new KubeError({ status: 0, reason: "ConnectionFailed", message: "cut" });
+      return answer;
+    });
+    events.record(event());
+    await events.flush();
+    events.record(event());
+    await events.flush();
+    expect(written()).toMatchObject([{ count: 2 }]);
+    expect(dropped).toBe(0);
+  });
+
+  test("what happens again while it waits is counted with it", async () => {
+    const events = recorder();
+    let refused = false;
+    api.fault = (_request, response) => {
+      if (refused) return false;
+      refused = true;
+      events.record(event());
+      response.writeHead(503).end("{}");
+      return true;
+    };
+    events.record(event());
+    await events.flush();
+    expect(written()).toMatchObject([{ count: 2 }]);
   });
 
   test("a long message is cut at a character, within 1024 bytes", async () => {
