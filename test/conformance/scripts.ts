@@ -11,11 +11,14 @@ export const redis: Script = async (bench) => {
   const r2 = await bench.wire("r2");
   const following = (wire: typeof r1) => () => info(wire, "master_link_status");
   seen["a write on a master"] = await r1.send("SET one 1");
+  const alone = await info(r1, "master_replid");
   seen.REPLICAOF = await r2.send(`REPLICAOF ${bench.ip("r1")} ${REDIS_PORT}`);
   seen["the same again"] = await r2.send(`REPLICAOF ${bench.ip("r1")} ${REDIS_PORT}`);
   seen["the link comes up"] = await until(bench, "up", following(r2));
   seen["the role of the replica"] = await info(r2, "role");
   seen["the write was copied"] = (await info(r2, "db0")).split(",")[0];
+  seen["the first replica begins a new history"] = (await info(r1, "master_replid")) !== alone;
+  seen["and nobody remembers another"] = [await info(r1, "master_replid2"), await info(r1, "second_repl_offset")];
   seen["one history"] = (await info(r1, "master_replid")) === (await info(r2, "master_replid"));
   seen["a write on a replica"] = await r2.send("SET two 2");
   await r1.send("SET two 2");

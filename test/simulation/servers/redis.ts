@@ -225,7 +225,6 @@ export class RedisServer extends Server {
     this.replid2 = this.replid;
     this.secondOffset = this.offset + 1;
     this.replid = world.random.hex(40);
-    this.backlogFrom ??= this.offset;
     this.head = promoted(this.head, { server: this.name, at: world.now });
     this.onPromotion(this.head, by, deafMs);
     this.followers.drop();
