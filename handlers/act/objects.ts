@@ -20,25 +20,31 @@ import type { GroupSettings } from "../../model/settings.ts";
 
 const labelsOf = (group: GroupId) => ({ [LABEL.cluster]: group.cluster, [LABEL.managedBy]: MANAGED_BY });
 
+export interface SecretPlace {
+  readonly name: string;
+  readonly key: string;
+}
+
 /** Where a group's password is kept; undefined with auth: none. */
-export function secretOf(group: GroupId, { auth }: GroupSettings): { name: string; key: string } | undefined {
+export function secretOf(group: GroupId, { auth }: GroupSettings): SecretPlace | undefined {
   if (auth.kind === "none") return undefined;
   return auth.kind === "secret" ? { name: auth.name, key: auth.key } : { name: secretName(group.cluster), key: SECRET_KEY };
 }
 
-/** The password of the Secret; undefined where there is no such Secret. Throws when it has no such key, or the API server does not answer. */
-export async function readPassword(
-  kube: Kube,
-  group: GroupId,
-  { name, key }: { name: string; key: string },
-): Promise<string | undefined> {
+/** The Secret is there, without the key. */
+export class NoSuchKey extends Error {
+  override readonly name = "NoSuchKey";
+}
+
+/** The password of the Secret; undefined where there is no such Secret. Throws NoSuchKey when it has no such key, or as the API server does. */
+export async function readPassword(kube: Kube, group: GroupId, { name, key }: SecretPlace): Promise<string | undefined> {
   const secret = await kube.get<Secret>(PATH.secrets(group.namespace, name)).catch((error: unknown) => {
     if (isNotFound(error)) return undefined;
     throw error;
   });
   if (secret === undefined) return undefined;
   const value = secret.data?.[key];
-  if (value === undefined) throw new Error(`Secret ${group.namespace}/${name} has no key ${key}`);
+  if (value === undefined) throw new NoSuchKey(`Secret ${group.namespace}/${name} has no key ${key}`);
   return Buffer.from(value, "base64").toString("utf8");
 }
 

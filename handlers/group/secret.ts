@@ -3,12 +3,12 @@
  * a new password behind its back: nobody could log in to anybody any more.
  */
 import type { PodFact } from "../../model/facts.ts";
-import { ENV, secretName } from "../../model/names.ts";
+import { ANNOTATION, ENV, secretName } from "../../model/names.ts";
 import type { Notice } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { GroupSettings } from "../../model/settings.ts";
 import { messageOf } from "../act/context.ts";
-import { createSecret, newPassword, readPassword, secretOf } from "../act/objects.ts";
+import { createSecret, NoSuchKey, newPassword, readPassword, type SecretPlace, secretOf } from "../act/objects.ts";
 import type { GroupOptions } from "./source.ts";
 import type { GroupVoice } from "./voice.ts";
 
@@ -74,17 +74,35 @@ export class GroupSecret {
   async #read(pods: readonly PodFact[], settings: GroupSettings, key: string): Promise<boolean> {
     const { kube, group } = this.#options;
     const place = secretOf(group, settings);
+    const running = pods.find((pod) => pod.started && !pod.ended && keyOf(pod.settings) === key);
+    if (place !== undefined && settings.auth.kind === "secret") return await this.#readOwn(place, running, key);
     let value = place === undefined ? undefined : await readPassword(kube, group, place);
     if (place !== undefined && value === undefined) {
-      if (settings.auth.kind !== "generated") throw new Error(`Secret ${group.namespace}/${place.name} does not exist`);
-      const running = pods.find((pod) => pod.started && !pod.ended && keyOf(pod.settings) === key);
       const kept = running !== undefined && this.#known?.key === key ? this.#known.value : undefined;
-      if (running !== undefined && kept === undefined) return this.#halt(running);
+      if (running !== undefined && kept === undefined) return this.#halt(place, `Secret ${place.name} is gone`, running);
       const made = await createSecret(kube, group, kept ?? newPassword());
       if (made) this.#made(kept !== undefined);
       value = await readPassword(kube, group, place);
       if (value === undefined) throw new Error(`Secret ${group.namespace}/${place.name} is gone again`);
     }
+    return this.#take(key, value);
+  }
+
+  /** A Secret that the user names is never made by us. Rejects where it is gone but was read before: the group goes on with what is known. */
+  async #readOwn(place: SecretPlace, running: PodFact | undefined, key: string): Promise<boolean> {
+    const { kube, group } = this.#options;
+    const found = await readPassword(kube, group, place).catch((error: unknown) => {
+      if (error instanceof NoSuchKey) return error;
+      throw error;
+    });
+    if (typeof found === "string") return this.#take(key, found);
+    const exists = found !== undefined;
+    const problem = `Secret ${place.name}, which ${ANNOTATION.auth} names, ${exists ? `has no key ${place.key}` : "does not exist"}`;
+    if (this.#known?.key === key) throw new Error(`${group.namespace}: ${problem}`);
+    return this.#halt(place, problem, running, exists);
+  }
+
+  #take(key: string, value: string | undefined): true {
     this.#known = { key, value, readAt: Date.now() };
     this.#halted = undefined;
     return true;
@@ -109,15 +127,23 @@ export class GroupSecret {
     else this.#voice.say(REASON.SecretCreated, `created Secret ${name} with the group's password`);
   }
 
-  #halt(running: PodFact): boolean {
-    const { namespace, cluster } = this.#options.group;
-    const name = secretName(cluster);
-    const container = running.settings.container === undefined ? "" : ` -c ${running.settings.container}`;
-    const reason = REASON.HaltedSecretMissing;
-    const message =
-      `Secret ${name} is gone, and nobody here knows the password with which ${running.name} runs: no master can be chosen or moved; put it back with: kubectl -n ${namespace} create secret generic ${name} ` +
-      `--from-literal=password="$(kubectl -n ${namespace} exec ${running.name}${container} -- printenv ${ENV.password})"`;
-    this.#halted = { reason, message };
+  /** @param running a pod that runs with the password; where there is none, none can start */
+  #halt(place: SecretPlace, problem: string, running: PodFact | undefined, exists = false): false {
+    const { namespace } = this.#options.group;
+    const container = running?.settings.container === undefined ? "" : ` -c ${running.settings.container}`;
+    const value =
+      running === undefined
+        ? "PASSWORD"
+        : `"$(kubectl -n ${namespace} exec ${running.name}${container} -- printenv ${ENV.password})"`;
+    const command = exists
+      ? `patch secret ${place.name} -p '{"data":{"${place.key}":"'$(printf %s ${value} | base64 -w0)'"}}'`
+      : `create secret generic ${place.name} --from-literal=${place.key}=${value}`;
+    const meanwhile =
+      running === undefined
+        ? "no pod can start without it"
+        : `nobody here knows the password with which ${running.name} runs: no master can be chosen or moved`;
+    const message = `${problem}, and ${meanwhile}; put it back with: kubectl -n ${namespace} ${command}`;
+    this.#halted = { reason: REASON.HaltedSecretMissing, message };
     this.#voice.stands(this.#halted);
     return false;
   }

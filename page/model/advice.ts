@@ -76,8 +76,8 @@ function halted(group: GroupDetail): Advice {
 function secretMissing(message: string): Advice {
   const command = message.split("put it back with: ")[1];
   return {
-    text: "Redis and Sentinel go on with the password that they have; redis-ha can't log in until its Secret is back.",
-    commands: command === undefined ? [] : [look("Put the Secret back from a running pod", command)],
+    text: "redis-ha can't log in until the Secret is back. Servers that run go on with the password that they have; none can start.",
+    commands: command === undefined ? [] : [look("Put the Secret back", command)],
   };
 }
 

@@ -11,11 +11,14 @@ export const redis: Script = async (bench) => {
   const r2 = await bench.wire("r2");
   const following = (wire: typeof r1) => () => info(wire, "master_link_status");
   seen["a write on a master"] = await r1.send("SET one 1");
+  const alone = await info(r1, "master_replid");
   seen.REPLICAOF = await r2.send(`REPLICAOF ${bench.ip("r1")} ${REDIS_PORT}`);
   seen["the same again"] = await r2.send(`REPLICAOF ${bench.ip("r1")} ${REDIS_PORT}`);
   seen["the link comes up"] = await until(bench, "up", following(r2));
   seen["the role of the replica"] = await info(r2, "role");
   seen["the write was copied"] = (await info(r2, "db0")).split(",")[0];
+  seen["the first replica begins a new history"] = (await info(r1, "master_replid")) !== alone;
+  seen["and nobody remembers another"] = [await info(r1, "master_replid2"), await info(r1, "second_repl_offset")];
   seen["one history"] = (await info(r1, "master_replid")) === (await info(r2, "master_replid"));
   seen["a write on a replica"] = await r2.send("SET two 2");
   await r1.send("SET two 2");
@@ -219,5 +222,25 @@ export const watching: Script = async (bench) => {
   await bench.wait(1500);
   seen["in TILT nobody is down"] = await saidDown();
   bench.thaw("r1");
+  Object.assign(seen, await refused(bench));
   return seen;
 };
+
+/** A master that has become a waiting server, as the boot script starts one: whoever followed it asks it again and again (ADR 0056). */
+async function refused(bench: Bench): Promise<Record<string, unknown>> {
+  const seen: Record<string, unknown> = {};
+  const [r1, r2] = [await bench.wire("r1"), await bench.wire("r2")];
+  seen["in step before"] = await until(bench, "up", () => info(r2, "master_link_status"));
+  const history = await info(r2, "master_replid");
+  const offset = Number(await info(r2, "slave_repl_offset"));
+  await r1.send("CONFIG SET replica-serve-stale-data no");
+  await r1.send("REPLICAOF 127.0.0.1 1");
+  await bench.wait(1500);
+  seen["a master that is to follow somebody keeps its replica"] = await info(r2, "master_link_status");
+  await r1.send("CLIENT KILL TYPE replica");
+  seen["cut off from it the replica seems to copy"] = await until(bench, "1", () => info(r2, "master_sync_in_progress"));
+  seen["its link"] = await info(r2, "master_link_status");
+  seen["it has kept its offset"] = Number(await info(r2, "slave_repl_offset")) >= offset;
+  seen["and its history"] = (await info(r2, "master_replid")) === history;
+  return seen;
+}

@@ -210,8 +210,8 @@ export class RedisServer extends Server {
       const known = this.following.master;
       if (known?.ip === host && known.port === Number(port)) return "OK Already connected to specified master";
       this.#told(`becomes a replica of ${host}`);
+      // Who follows it stays connected until it has taken another history (replicationSetMaster, since redis 7.0).
       this.following.follow({ ip: host, port: Number(port) });
-      this.followers.drop();
       this.following.begin();
     }
     return "OK";
@@ -225,7 +225,6 @@ export class RedisServer extends Server {
     this.replid2 = this.replid;
     this.secondOffset = this.offset + 1;
     this.replid = world.random.hex(40);
-    this.backlogFrom ??= this.offset;
     this.head = promoted(this.head, { server: this.name, at: world.now });
     this.onPromotion(this.head, by, deafMs);
     this.followers.drop();

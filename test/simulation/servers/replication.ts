@@ -37,6 +37,9 @@ const SYNC_DELAY_MS = 1000;
  */
 const REFUSED_SYNC_MS = 20;
 
+/** What INFO says where there is none */
+const NO_HISTORY = "0".repeat(40);
+
 /** The replica's side. */
 export class Following {
   readonly #server: RedisServer;
@@ -203,7 +206,7 @@ export class Following {
         this.loading = false;
         server.head = head;
         server.replid = replid;
-        server.replid2 = "0".repeat(40);
+        server.replid2 = NO_HISTORY;
         server.secondOffset = -1;
         server.backlogFrom = head.offset;
         server.followers.drop();
@@ -369,10 +372,16 @@ export class Followers {
       this.feed();
       return;
     }
+    // The first one begins a history: what was written before it, nobody could go on from (syncCommand).
+    if (this.#all.size === 1 && server.backlogFrom === undefined) {
+      server.replid = proc.world.random.hex(40);
+      server.replid2 = NO_HISTORY;
+      server.secondOffset = -1;
+      server.backlogFrom = server.offset;
+    }
     connection.end.send({ full: { replid: server.replid } } satisfies Stream);
     proc.after(SYNC_DELAY_MS, () => {
       if (this.#all.get(connection) !== follower) return;
-      server.backlogFrom ??= server.offset;
       const { head, replid } = server;
       follower.sent = head;
       const transferMs = 5 + proc.world.random.next() * 60 + head.keys * 0.2;

@@ -101,3 +101,40 @@ test("a value that somebody changed by hand is not taken while the group accepts
   expect(await kept.ensure(RUNNING, settings, true), "refused by the servers: then it is read").toBe(true);
   expect(kept.value).toBe("changed");
 });
+
+const OWN = { ...settings, auth: { kind: "secret", name: "mine", key: "pw" } } as const;
+const RUNNING_OWN: PodFact[] = RUNNING.map((pod) => ({ ...pod, settings: { ...pod.settings, auth: OWN.auth } }));
+const OWN_PLACE = PATH.secrets("shop", "mine");
+const putOwn = (data: Record<string, string>): void => void api.put(OWN_PLACE, { metadata: { name: "mine" }, data } as Secret);
+
+test("a Secret of the user's own that is missing halts the group, with the command that puts it there", async () => {
+  const lost = secret();
+  expect(await lost.ensure(NEW, OWN, false)).toBe(false);
+  expect(said[0]?.[0]).toBe(REASON.HaltedSecretMissing);
+  expect(said[0]?.[1]).toBe(
+    "Secret mine, which redis-ha.io/auth names, does not exist, and no pod can start without it; put it back with: kubectl -n shop create secret generic mine --from-literal=pw=PASSWORD",
+  );
+  expect(await lost.ensure(RUNNING_OWN, OWN, false)).toBe(false);
+  expect(lost.halted?.message).toContain('--from-literal=pw="$(kubectl -n shop exec a -- printenv REDIS_HA_PASSWORD)"');
+  putOwn({ other: "eA==" });
+  expect(await lost.ensure(RUNNING_OWN, OWN, false)).toBe(false);
+  expect(lost.halted?.message).toContain("has no key pw");
+  expect(lost.halted?.message).toContain("kubectl -n shop patch secret mine -p ");
+  putOwn({ pw: Buffer.from("own").toString("base64") });
+  expect(await lost.ensure(RUNNING_OWN, OWN, false)).toBe(true);
+  expect(lost.value).toBe("own");
+  expect(lost.halted).toBeUndefined();
+});
+
+test("a Secret of the user's own that was read and is gone: the group goes on with what is known", async () => {
+  putOwn({ pw: Buffer.from("own").toString("base64") });
+  const kept = secret();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  await kept.ensure(RUNNING_OWN, OWN, false);
+  api.drop(OWN_PLACE);
+  vi.setSystemTime(Date.now() + 6000);
+  await expect(kept.ensure(RUNNING_OWN, OWN, true)).rejects.toThrow("does not exist");
+  expect(kept.value).toBe("own");
+  expect(kept.halted).toBeUndefined();
+  expect(said).toEqual([]);
+});
