@@ -13,6 +13,10 @@ const AS = `--as=system:serviceaccount:${SYSTEM}:${ACCOUNT}`;
 const HELD = "held-";
 const PROBE_MS = 10_000;
 const HOLD_AGAIN_MS = 1500;
+/** The API server waits no longer than this for a server that takes its connection and then says nothing, whatever the webhook's own limit is, s. */
+const SILENT_S = 10;
+
+type Kind = "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration";
 
 async function apply(bed: Bed, object: object): Promise<void> {
   await bed.kubectl(["apply", "-f", "-"], { input: JSON.stringify(object) });
@@ -29,7 +33,7 @@ async function deadServer(bed: Bed, namespace: string): Promise<string> {
 
 /** Requests of this namespace that wait for somebody's dead webhook. */
 export interface DeadWebhook {
-  /** Every change of a Service waits so long. Returns what ends it. */
+  /** Every change of a Service waits so long, 10 s at most. Returns what ends it. */
   slowServices(seconds: number): Promise<() => Promise<void>>;
   /** redis-ha's account gets no seat: every request is answered by 429 until the end, `withinS` at most. Returns what ends it. */
   noSeats(withinS: number): Promise<() => Promise<void>>;
@@ -38,32 +42,32 @@ export interface DeadWebhook {
 /** Starts the dead server; it ends with its namespace. */
 export async function deadWebhook(bed: Bed, namespace: string): Promise<DeadWebhook> {
   const url = await deadServer(bed, namespace);
-  const configure = async (name: string, seconds: number, resource: string, conditions: readonly object[]): Promise<void> =>
+  const configure = async (kind: Kind, name: string, limits: readonly number[], what: object): Promise<void> =>
     await apply(bed, {
       apiVersion: "admissionregistration.k8s.io/v1",
-      kind: "ValidatingWebhookConfiguration",
+      kind,
       metadata: { name },
-      webhooks: [
-        {
-          name: `${name}.example.com`,
-          clientConfig: { url },
-          failurePolicy: "Ignore",
-          timeoutSeconds: seconds,
-          sideEffects: "None",
-          admissionReviewVersions: ["v1"],
-          namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
-          rules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE", "UPDATE"], resources: [resource] }],
-          matchConditions: conditions,
-        },
-      ],
+      webhooks: limits.map((timeoutSeconds, index) => ({
+        name: `w${index}.${name}.example.com`,
+        clientConfig: { url },
+        failurePolicy: "Ignore",
+        timeoutSeconds,
+        sideEffects: "None",
+        admissionReviewVersions: ["v1"],
+        namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
+        ...what,
+      })),
     });
+  const rulesFor = (resource: string): object[] => [
+    { apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE", "UPDATE"], resources: [resource] },
+  ];
   const removed = (kind: string, name: string) => async (): Promise<void> =>
     void (await bed.kubectl(["delete", kind, name, "--ignore-not-found"]));
 
   return {
     slowServices: async (seconds) => {
       const name = `${namespace}-slow`;
-      await configure(name, seconds, "services", []);
+      await configure("ValidatingWebhookConfiguration", name, [seconds], { rules: rulesFor("services") });
       const end = removed("validatingwebhookconfiguration", name);
       // The API server reads its webhooks from a watch of its own.
       await waitUntil("changes of Services to be slow", PROBE_MS, async () => {
@@ -76,7 +80,10 @@ export async function deadWebhook(bed: Bed, namespace: string): Promise<DeadWebh
 
     noSeats: async (withinS) => {
       const name = `${namespace}-seats`;
-      await configure(name, withinS, "events", [{ name: "held", expression: `object.metadata.name.startsWith("${HELD}")` }]);
+      // Mutating ones are asked one after the other.
+      const limits = Array.from({ length: Math.ceil(withinS / SILENT_S) }, () => SILENT_S);
+      const held = { name: "held", expression: `object.metadata.name.startsWith("${HELD}")` };
+      await configure("MutatingWebhookConfiguration", name, limits, { rules: rulesFor("events"), matchConditions: [held] });
       const version = { apiVersion: "flowcontrol.apiserver.k8s.io/v1", metadata: { name } };
       await apply(bed, {
         ...version,
@@ -111,7 +118,7 @@ export async function deadWebhook(bed: Bed, namespace: string): Promise<DeadWebh
       const ends = [
         removed("flowschema", name),
         removed("prioritylevelconfiguration", name),
-        removed("validatingwebhookconfiguration", name),
+        removed("mutatingwebhookconfiguration", name),
       ];
       const end = async (): Promise<void> => {
         for (const one of ends) await one();
