@@ -126,6 +126,15 @@ export class Watcher {
     return lacking > 0 && absent === 0 && !(await hasKeys(pod, pod.ip));
   }
 
+  /** failover_is_on: one after the other */
+  async #failoverIsOn(): Promise<boolean> {
+    for (const address of this.#pod.sentinels()) {
+      const [word] = await askSentinels(this.#pod, [address]);
+      if (word?.fields.get("flags")?.includes("failover_in_progress") === true) return true;
+    }
+    return false;
+  }
+
   async #askFailover(): Promise<void> {
     const pod = this.#pod;
     const held = this.#hold("own");
@@ -136,6 +145,10 @@ export class Watcher {
     const top = this.#words.filter(({ epoch }) => epoch === this.#best?.epoch);
     const sentinel = (top.find(({ from }) => from !== pod.ip) ?? top[0])?.from;
     if (sentinel === undefined || !(await this.#failoverIsSafe(sentinel))) return;
+    // All that took a while: Sentinel's own election may be on, or won.
+    if (await this.#failoverIsOn()) return;
+    const [word] = await askSentinels(pod, [sentinel]);
+    if (word === undefined || word.epoch !== this.#best.epoch || word.ip !== pod.ip) return;
     const reply = await call(pod, sentinel, SENTINEL_PORT, [["SENTINEL", "FAILOVER", pod.group]], 2000);
     pod.log(`asked the sentinel ${sentinel} for a failover: ${String(reply?.[0] ?? "no answer")}`);
   }
