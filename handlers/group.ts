@@ -23,6 +23,8 @@ export type { GroupOptions, GroupSource, GroupView } from "./group/source.ts";
 const BACKSTOP_MS = 1000;
 /** While something is under way that no event announces (a candidate's role, a link coming up), ms. */
 const BUSY_MS = 20;
+/** EndpointSlices that do not follow for so long are asked for, ms: it may be our watch that does not tell. */
+const ASK_ENDPOINTS_MS = 1000;
 /** A planned hand-over that waits looks again when the proxies are free, but within these bounds, ms. */
 const HANDOVER_MS = { least: 50, most: 200 } as const;
 
@@ -149,6 +151,8 @@ export class Group {
     this.#plan = plan;
     this.#memory = plan.memory;
     this.#voice.tell(plan.notices);
+    const { endpointsLate } = plan.memory;
+    if (endpointsLate !== undefined && facts.at - endpointsLate.since >= ASK_ENDPOINTS_MS) source.askEndpoints();
     const acting = performance.now();
     const { again, memory } = await this.#carryOut.run(plan.actions, facts, plan.memory);
     this.#memory = { ...this.#memory, ...memory };

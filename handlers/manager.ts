@@ -49,6 +49,8 @@ export interface Handlers {
 
 /** A group without pods is kept for so long, ms: a Deployment that is replaced, or scaled to nothing and back. */
 const EMPTY_MS = 600_000;
+/** A question beside a watch waits so long for its answer, ms. */
+const ASK_MS = 1500;
 
 interface Entry {
   readonly group: Group;
@@ -163,6 +165,7 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
       );
     const facts = (): PodFact[] => own().flatMap((pod) => podFact(pod, nodeGoing) ?? []);
     let lastSettings: GroupSettings | undefined;
+    let askingEndpoints = false;
     const settings = (): GroupSettings => {
       const all = facts();
       const redis = all.filter(({ hasRedis, terminating }) => hasRedis && !terminating);
@@ -195,6 +198,22 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
         return found === undefined ? undefined : serviceFact(found);
       },
       learnService: (answer) => services.learn(answer),
+      askEndpoints: () => {
+        if (askingEndpoints) return;
+        askingEndpoints = true;
+        const query = { labelSelector: `kubernetes.io/service-name=${master()}` };
+        void kube
+          .list<EndpointSlice>(PATH.endpointSlices(namespace), { query, timeoutMs: ASK_MS })
+          .then(
+            ({ items }) => {
+              for (const slice of items) slices.learn(slice);
+            },
+            () => undefined,
+          )
+          .finally(() => {
+            askingEndpoints = false;
+          });
+      },
       serviceExists: (name) => service(name) !== undefined,
       outsiders: () => workloads.outsiders(own(), service(master())),
       involved: (): ObjectRef[] => {

@@ -106,7 +106,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   /** Resolves when the next one may be tried; the failed one waits in the queue again, or is given up. */
   async function failed(key: string, waiting: Waiting, error: unknown): Promise<void> {
     const again = AGAIN_MS[waiting.tries];
-    if (again === undefined || !(isThrottled(error) || isUnavailable(error))) {
+    // The newest say most about what is going on: none of them is given up for an old one.
+    const room = queue.has(key) || queue.size < capacity;
+    if (again === undefined || !room || !(isThrottled(error) || isUnavailable(error))) {
       options.onDropped?.();
       log.debug({ err: error, reason: waiting.event.reason }, "an Event could not be written");
       return;
@@ -115,7 +117,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     const times = waiting.times + (newer?.times ?? 0);
     put(key, { ...waiting, times, lastAt: newer?.lastAt ?? waiting.lastAt, tries: waiting.tries + 1 });
     const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
-    await pause(Math.min(asked ?? again, PATIENCE_MS));
+    await pause(Math.min(Math.max(asked ?? 0, again), PATIENCE_MS));
   }
 
   function put(key: string, waiting: Waiting): void {

@@ -26,6 +26,16 @@ export const states: Check = ({ groups }) =>
       return [
         finding("broken", "group", `${name}: ${quorum.message}`, `kubectl -n ${namespace} get pods -l ${LABEL.sentinel}=true`),
       ];
+    const late = notices.find(({ reason }) => reason === REASON.EndpointsLate);
+    if (late !== undefined)
+      return [
+        finding(
+          "broken",
+          "group",
+          `${name}: ${late.message}`,
+          "kubectl -n kube-system get pods -l component=kube-controller-manager   (with a hosted control plane its provider sees them)",
+        ),
+      ];
     return state === "degraded"
       ? [finding("warning", "group", `${name} is degraded: not every redis answers`, `redis-ha status ${name}`)]
       : [];

@@ -1,7 +1,8 @@
 /** Demotes a second writable node at once and says how much it took that is lost now. */
+import type { Address } from "../../model/facts.ts";
 import type { FenceAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
-import type { Link } from "../observe/link.ts";
+import { type Link, LinkError } from "../observe/link.ts";
 import { infoFields } from "../observe/replies.ts";
 import {
   type ActContext,
@@ -31,7 +32,8 @@ export async function fence(context: ActContext, action: FenceAction): Promise<A
     await link.call(["CLIENT", "PAUSE", String(PAUSE_MS), "WRITE"]);
     // Both before the demotion: whoever has done that is the only one who can still tell, and may not be kept from it by one late answer.
     const [before, after] = await Promise.all([replicationOf(link), replicationOf(context.links.redisLinkAt(action.master))]);
-    await link.call(["REPLICAOF", action.master.ip, String(action.master.port)], DEMOTED_MS);
+    if (!context.leading()) throw new LinkError(NOT_LEADING);
+    await demote(link, action.master);
     sayLost(context, action, lostBytes(before, after));
   } catch (error) {
     await persist(link, ["CLIENT", "UNPAUSE"]);
@@ -43,6 +45,14 @@ export async function fence(context: ActContext, action: FenceAction): Promise<A
     ),
   );
   return DONE;
+}
+
+/** Where the answer is late the server says itself whether it has done it. */
+async function demote(link: Link, master: Address): Promise<void> {
+  await link.call(["REPLICAOF", master.ip, String(master.port)], DEMOTED_MS).catch(async (error: unknown) => {
+    const role = error instanceof LinkError ? await link.call(["ROLE"], DEMOTED_MS) : undefined;
+    if (!Array.isArray(role) || String(role[0]) !== "slave") throw error;
+  });
 }
 
 type Replication = ReadonlyMap<string, string>;

@@ -105,6 +105,8 @@ interface Promoted {
 async function finish(context: ActContext, action: PromoteAction, promoted: Promoted): Promise<ActResult> {
   const { member, history, epoch, watch } = promoted;
   const routed = await writeRoute(context, member.pod, epoch, action.reason, history);
+  // A leader after us has made somebody else master, and told it.
+  if (routed.outcome === "refused") return routed;
   watch.mark("patched");
   await promoted.following;
   watch.timeline.to = member.pod.name;

@@ -25,6 +25,8 @@ export class GroupSecret {
   #known: { readonly value: string | undefined; readonly key: string; readonly readAt: number } | undefined;
   #checkedAt = 0;
   #inDoubt = false;
+  /** when a reading that came to nothing began; 0: the last one did not */
+  #failedAt = 0;
   #halted: Notice | undefined;
 
   constructor(options: GroupOptions, voice: GroupVoice) {
@@ -58,7 +60,11 @@ export class GroupSecret {
     const key = keyOf(settings);
     const stale = denied && this.#known !== undefined && Date.now() - this.#known.readAt > DENIED_MS;
     if (this.#known?.key !== key || stale || this.#inDoubt) {
+      // What pods run with is known, and only another one is wanted that can't be had: a failover must not wait for that.
+      if (Date.now() - this.#failedAt < DENIED_MS && this.#serves(pods)) return true;
+      this.#failedAt = Date.now();
       if (!(await this.#read(pods, settings, key))) return false;
+      this.#failedAt = 0;
       this.#inDoubt = false;
       this.#checkedAt = Date.now();
     } else if (Date.now() - this.#checkedAt > CHECK_MS) {
@@ -75,7 +81,7 @@ export class GroupSecret {
     const { kube, group } = this.#options;
     const place = secretOf(group, settings);
     const running = pods.find((pod) => pod.started && !pod.ended && keyOf(pod.settings) === key);
-    if (place !== undefined && settings.auth.kind === "secret") return await this.#readOwn(place, running, key);
+    if (place !== undefined && settings.auth.kind === "secret") return await this.#readOwn(pods, place, running, key);
     let value = place === undefined ? undefined : await readPassword(kube, group, place);
     if (place !== undefined && value === undefined) {
       const kept = running !== undefined && this.#known?.key === key ? this.#known.value : undefined;
@@ -88,8 +94,13 @@ export class GroupSecret {
     return this.#take(key, value);
   }
 
-  /** A Secret that the user names is never made by us. Rejects where it is gone but was read before: the group goes on with what is known. */
-  async #readOwn(place: SecretPlace, running: PodFact | undefined, key: string): Promise<boolean> {
+  /** Somebody runs with the password that is known. */
+  #serves(pods: readonly PodFact[]): boolean {
+    return pods.some((pod) => pod.started && !pod.ended && keyOf(pod.settings) === this.#known?.key);
+  }
+
+  /** A Secret that the user names is never made by us. Rejects where it can't be had but pods run with what is known: the group goes on with that. */
+  async #readOwn(pods: readonly PodFact[], place: SecretPlace, running: PodFact | undefined, key: string): Promise<boolean> {
     const { kube, group } = this.#options;
     const found = await readPassword(kube, group, place).catch((error: unknown) => {
       if (error instanceof NoSuchKey) return error;
@@ -98,7 +109,7 @@ export class GroupSecret {
     if (typeof found === "string") return this.#take(key, found);
     const exists = found !== undefined;
     const problem = `Secret ${place.name}, which ${ANNOTATION.auth} names, ${exists ? `has no key ${place.key}` : "does not exist"}`;
-    if (this.#known?.key === key) throw new Error(`${group.namespace}: ${problem}`);
+    if (this.#serves(pods)) throw new Error(`${problem}: the pods that run go on with the password that they have`);
     return this.#halt(place, problem, running, exists);
   }
 
@@ -131,18 +142,19 @@ export class GroupSecret {
   #halt(place: SecretPlace, problem: string, running: PodFact | undefined, exists = false): false {
     const { namespace } = this.#options.group;
     const container = running?.settings.container === undefined ? "" : ` -c ${running.settings.container}`;
+    // An exec that fails must not put an empty password there.
     const value =
       running === undefined
-        ? "PASSWORD"
+        ? "'PASSWORD'"
         : `"$(kubectl -n ${namespace} exec ${running.name}${container} -- printenv ${ENV.password})"`;
     const command = exists
-      ? `patch secret ${place.name} -p '{"data":{"${place.key}":"'$(printf %s ${value} | base64 -w0)'"}}'`
-      : `create secret generic ${place.name} --from-literal=${place.key}=${value}`;
+      ? `patch secret ${place.name} -p '{"data":{"${place.key}":"'$(printf %s "$P" | base64 | tr -d '\\n')'"}}'`
+      : `create secret generic ${place.name} --from-literal=${place.key}="$P"`;
     const meanwhile =
       running === undefined
         ? "no pod can start without it"
         : `nobody here knows the password with which ${running.name} runs: no master can be chosen or moved`;
-    const message = `${problem}, and ${meanwhile}; put it back with: kubectl -n ${namespace} ${command}`;
+    const message = `${problem}, and ${meanwhile}; put it back with: P=${value} && kubectl -n ${namespace} ${command}`;
     this.#halted = { reason: REASON.HaltedSecretMissing, message };
     this.#voice.stands(this.#halted);
     return false;

@@ -25,6 +25,8 @@ export interface GroupSource {
   settings(): GroupSettings;
   leading(): boolean;
   readonly endpoints: Endpoints;
+  /** has the API server asked where the master Service leads, beside the watch, which may have fallen silent; what it answers wakes the group */
+  askEndpoints(): void;
   /** what there is of PodDisruptionBudgets; empty while nobody has told of them */
   budgets(): BudgetFacts[];
   /** in how many ms kube-proxy takes up a change of endpoints at once; 0: now */

@@ -2,21 +2,18 @@
 import type { Address, GroupFacts, MemberFact } from "../../model/facts.ts";
 import { addressOf, lostForMs, type RedisMember, redisUp, sameAddress } from "./view.ts";
 
-/** What INFO says of the offset of a replica that has no master to go on from (replication.c, genRedisInfoString). */
+/** What INFO says of the offset of a replica that has no master to go on from, as after a copy that failed (replication.c, genRedisInfoString). */
 const NO_OFFSET = 1;
 
-/** A replica that is still in the line of a master's data: same replication history, something received, not in the middle of a full copy. */
+/**
+ * A replica that is still in the line of a lost master's data: same replication history, and an offset in it. Whether INFO calls it syncing does not count: until it
+ * loads it has what it had, and its offset says how far that goes (ADR 0056).
+ */
 export function inLine(one: RedisMember, replid: string): boolean {
   const { redis } = one;
-  if (redis.role !== "replica" || redis.loading || redis.offset <= 0 || isCopying(one)) return false;
+  if (redis.role !== "replica" || redis.loading || redis.offset <= NO_OFFSET) return false;
   return replid === "" || redis.replid === replid || redis.replid2 === replid;
 }
-
-/**
- * A full copy begins by giving up the offset (replication.c, slaveTryPartialResynchronization). With its offset kept a "sync" is none: a master that was started anew
- * answers PSYNC with MASTERDOWN while it waits, the replica tries SYNC, is refused, and begins again without a pause: a third of the time INFO calls that a sync in progress.
- */
-const isCopying = ({ redis }: RedisMember): boolean => redis.syncing && redis.offset <= NO_OFFSET;
 
 /** Replicas that lost their link longer before the master was lost than this are stale: fresher data may exist elsewhere, ms. */
 const STALE_LINK_MS = 15_000;

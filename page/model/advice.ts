@@ -114,6 +114,15 @@ function byReason(group: GroupDetail, reason: string): Advice[] {
           ],
         },
       ];
+    case REASON.EndpointsLate:
+      return [
+        {
+          text: "New connections go where they led before, until Kubernetes follows: its kube-controller-manager makes the EndpointSlices. See whether that runs.",
+          commands: [
+            look("See where they lead", kubectl(group, `get endpointslices -l kubernetes.io/service-name=${group.service.name}`)),
+          ],
+        },
+      ];
     case REASON.FailoverImpossible:
     case REASON.HandoverImpossible:
       return [{ text: "No replica can take over. Mend the replicas, or add one.", commands: [pods(group)] }];

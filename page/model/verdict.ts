@@ -1,5 +1,7 @@
 /** The ten seconds: what is master, since when, why, whether data was lost, what to do. Pure. */
+
 import { reasonOfChange } from "../../model/change-reason.ts";
+import { REASON } from "../../model/reasons.ts";
 import type { GroupDetail, NewsItem, Note } from "../wire.ts";
 import { type Advice, adviceFor } from "./advice.ts";
 import { changeOf, type Loss, lossOf } from "./loss.ts";
@@ -112,6 +114,7 @@ function headlineOf(group: GroupDetail): string {
         redis.up < redis.all ? `${redis.up} of ${redis.all} redis answer` : "",
         sentinels.up < sentinels.all ? `${sentinels.up} of ${sentinels.all} sentinels answer` : "",
       ].filter((text) => text !== "");
+      if (group.notes.some(({ reason }) => reason === REASON.EndpointsLate)) missing.push("new connections are not led to it");
       return `The master works${missing.length === 0 ? "" : `, but ${missing.join(" and ")}`}.`;
     }
   }

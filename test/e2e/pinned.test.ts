@@ -144,8 +144,10 @@ test("a hand-over while every kube-proxy is busy, and one while nobody makes End
   try {
     await ask(bed, group);
     await another(group, between);
-    // Longer than a hand-over waits for the endpoints before it goes on.
-    await sleep(4500);
+    // Told after as long as a hand-over waits for the endpoints before it goes on.
+    const late = await toldOf(bed, space.namespace, "Service", "cache-master", REASON.EndpointsLate);
+    say(late.message);
+    expect(late.message).toContain(`lead to ${between}`);
     const held = await client.holders();
     expect(held.filter((one) => one.server !== next || one.closed.some(({ server: id }) => id === next))).toEqual([]);
   } finally {

@@ -299,14 +299,48 @@ describe.concurrent.each(VERSIONS.flatMap((version) => ACCESS.map((access) => ({
         );
       });
 
-    // The last of the story: it leaves the group without a master.
-    test.sequential("a master that was started anew and waits: INFO calls its replicas syncing, but they keep their offset and are in line", async () => {
-      const replicas = async () =>
-        (await bed.read()).slice(1).flatMap((member) => (member.redis?.state === "up" ? { member, redis: member.redis } : []));
-      const before = await until("two replicas in step", async () => {
+    const replicas = async () =>
+      (await bed.read()).slice(1).flatMap((member) => (member.redis?.state === "up" ? { member, redis: member.redis } : []));
+    const inStep = async () =>
+      await until("two replicas in step", async () => {
         const now = await replicas();
         return now.length === 2 && now.every(({ redis }) => redis.linkUp && redis.offset > 1) ? now : undefined;
       });
+
+    test.sequential("a replica in a full copy keeps its data, offset and history until it loads", async () => {
+      const [first] = await bed.read();
+      if (first === undefined) throw new Error("no member");
+      const link = bed.redisLink(first);
+      const before = await inStep();
+      // A slow copy, 50 ms for each key; cut off, and more written than the backlog holds, before they are back.
+      await link.call(["CONFIG", "SET", "rdb-key-save-delay", "50000", "repl-backlog-size", "16384"]);
+      const writes = "for i = 1, 40 do redis.call('set', 'big:' .. i, string.rep('x', 50000)) end return 'done'";
+      const answers = await link.all(
+        [
+          ["CLIENT", "KILL", "TYPE", "replica"],
+          ["EVAL", writes, "0"],
+        ],
+        3000,
+      );
+      expect(answers).toEqual([2, "done"]);
+      // One after the other: whoever comes while a copy is made waits for the next.
+      const copied = new Set<string>();
+      await until("each of them to copy", async () => {
+        const now = await replicas();
+        for (const one of now.filter(({ redis }) => redis.syncing && !redis.loading)) {
+          copied.add(one.member.pod.uid);
+          const known = before.find(({ member }) => member.pod.uid === one.member.pod.uid);
+          expect(one.redis.offset).toBeGreaterThanOrEqual(known?.redis.offset ?? Number.POSITIVE_INFINITY);
+          expect(inLine(one, known?.redis.replid ?? "")).toBe(true);
+        }
+        return copied.size === 2;
+      });
+      await inStep();
+    });
+
+    // The last of the story: it leaves the group without a master.
+    test.sequential("a master that was started anew and waits: INFO calls its replicas syncing, but they keep their offset and are in line", async () => {
+      const before = await inStep();
       const [first] = await bed.read();
       const replid = before[0]?.redis.replid ?? "";
       if (first === undefined || replid === "") throw new Error("no master");

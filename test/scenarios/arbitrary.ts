@@ -219,7 +219,7 @@ const anything: fc.Arbitrary<GroupFacts> = fc.subarray(NAMES, { minLength: 1 }).
     outsiderSelector: fc.constant(undefined),
     proxiesFreeInMs: fc.constantFrom(0, 0, 700),
     masterService: fc.option(service, { nil: undefined, freq: 9 }),
-    endpoints: fc.constant([]),
+    endpoints: fc.subarray(names.map((name) => `uid-${name}`)),
     hint: fc.option(fc.record({ address, ageMs: fc.nat(3000) }), { nil: undefined, freq: 1 }),
     epochHeard: epoch,
   }),
@@ -267,6 +267,9 @@ export const memory: fc.Arbitrary<Memory> = fc.record({
   handoverNotBefore: fc.constantFrom(0, START + 100),
   promotionsTried: fc.nat(12),
   promoteNotBefore: fc.constantFrom(0, 0, START + 100),
-  endpointsLate: fc.constant(undefined),
+  endpointsLate: fc.option(
+    fc.record({ uid: fc.constantFrom(...NAMES).map((name) => `uid-${name}`), since: fc.constantFrom(START, START - 5000) }),
+    { nil: undefined },
+  ),
   moved: fc.constant(undefined),
 });

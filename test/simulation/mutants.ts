@@ -183,7 +183,7 @@ export const MUTANTS: readonly Mutant[] = [
     changes: [
       change(
         "handlers/policies/successor.ts",
-        'if (redis.role !== "replica" || redis.loading || redis.offset <= 0 || isCopying(one)) return false;\n  return replid === "" || redis.replid === replid || redis.replid2 === replid;',
+        'if (redis.role !== "replica" || redis.loading || redis.offset <= NO_OFFSET) return false;\n  return replid === "" || redis.replid === replid || redis.replid2 === replid;',
         'return redis.role === "replica";',
       ),
       change("handlers/policies/successor.ts", "one.redis.linkDownMs <= lostFor + STALE_LINK_MS", "one.redis.offset >= 0"),
@@ -191,11 +191,14 @@ export const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    name: "a replica that is refused a copy counts as copying",
+    name: "a replica that INFO calls syncing is left out",
     law: "whoever has the master's data is a candidate",
     changes: [
-      change("handlers/policies/successor.ts", "redis.syncing && redis.offset <= NO_OFFSET", "redis.syncing"),
-      change("handlers/policies/successor.ts", "const NO_OFFSET = 1;", ""),
+      change(
+        "handlers/policies/successor.ts",
+        "redis.loading || redis.offset <= NO_OFFSET",
+        "redis.loading || redis.syncing || redis.offset <= NO_OFFSET",
+      ),
     ],
   },
   {

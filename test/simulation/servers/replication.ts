@@ -193,13 +193,12 @@ export class Following {
       server.backlogFrom ??= server.offset;
       this.#connected();
     }
-    if (message.full !== undefined) {
-      this.#cached = false;
-      this.#state = "sync";
-    }
+    if (message.full !== undefined) this.#state = "sync";
     if (message.snapshot !== undefined) {
       const { head, replid } = message.snapshot;
       const attempt = this.#attempt;
+      // Only now it gives up what it could go on from (replicationAttachToNewMaster, since redis 7.0).
+      this.#cached = false;
       this.loading = true;
       server.proc.after(2 + Math.min(500, head.keys * 0.2), () => {
         if (attempt !== this.#attempt) return;

@@ -112,10 +112,10 @@ test("a Secret of the user's own that is missing halts the group, with the comma
   expect(await lost.ensure(NEW, OWN, false)).toBe(false);
   expect(said[0]?.[0]).toBe(REASON.HaltedSecretMissing);
   expect(said[0]?.[1]).toBe(
-    "Secret mine, which redis-ha.io/auth names, does not exist, and no pod can start without it; put it back with: kubectl -n shop create secret generic mine --from-literal=pw=PASSWORD",
+    `Secret mine, which redis-ha.io/auth names, does not exist, and no pod can start without it; put it back with: P='PASSWORD' && kubectl -n shop create secret generic mine --from-literal=pw="$P"`,
   );
   expect(await lost.ensure(RUNNING_OWN, OWN, false)).toBe(false);
-  expect(lost.halted?.message).toContain('--from-literal=pw="$(kubectl -n shop exec a -- printenv REDIS_HA_PASSWORD)"');
+  expect(lost.halted?.message).toContain('P="$(kubectl -n shop exec a -- printenv REDIS_HA_PASSWORD)" && kubectl -n shop create');
   putOwn({ other: "eA==" });
   expect(await lost.ensure(RUNNING_OWN, OWN, false)).toBe(false);
   expect(lost.halted?.message).toContain("has no key pw");
@@ -137,4 +137,32 @@ test("a Secret of the user's own that was read and is gone: the group goes on wi
   expect(kept.value).toBe("own");
   expect(kept.halted).toBeUndefined();
   expect(said).toEqual([]);
+});
+
+test("a roll-out to a Secret that is not there does not stop the group that runs", async () => {
+  put("in-use");
+  const kept = secret();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  expect(await kept.ensure(RUNNING, settings, false)).toBe(true);
+  const surge: PodFact[] = NEW.map((pod) => ({ ...pod, name: "b", settings: { ...pod.settings, auth: OWN.auth } }));
+  await expect(kept.ensure([...RUNNING, ...surge], OWN, false)).rejects.toThrow("go on with the password that they have");
+  const asked = api.seen.length;
+  expect(await kept.ensure([...RUNNING, ...surge], OWN, false), "and does not ask in every round").toBe(true);
+  expect(api.seen.length).toBe(asked);
+  expect(kept.halted).toBeUndefined();
+  expect(kept.value).toBe("in-use");
+  putOwn({ pw: Buffer.from("own").toString("base64") });
+  vi.setSystemTime(Date.now() + 6000);
+  expect(await kept.ensure([...RUNNING, ...surge], OWN, false)).toBe(true);
+  expect(kept.value).toBe("own");
+});
+
+test("scaled to nobody, its own Secret deleted, scaled up: halted, for nobody can start", async () => {
+  putOwn({ pw: Buffer.from("own").toString("base64") });
+  const kept = secret();
+  await kept.ensure(RUNNING_OWN, OWN, false);
+  kept.doubt();
+  api.drop(OWN_PLACE);
+  expect(await kept.ensure(NEW, OWN, false)).toBe(false);
+  expect(kept.halted?.reason).toBe(REASON.HaltedSecretMissing);
 });
