@@ -62,11 +62,15 @@ export function allImages(): string[] {
   return Object.values(CATALOG).flatMap((recipe) => recipe.tags.slice(0, 1));
 }
 
-/** The full form of an image's name as a user may write it: "redis:7" is "docker.io/library/redis:7". */
+/** The full form of an image's name as a user may write it: "redis:7" is "docker.io/library/redis:7", and "valkey:9" the one of that name that the tool makes. */
 export function fullName(image: string): string {
   const parts = image.split("/");
   const first = parts[0] ?? "";
-  if (parts.length === 1) return `docker.io/library/${image}`;
+  if (parts.length === 1) {
+    const official = `docker.io/library/${image}`;
+    const tags = Object.values(CATALOG).flatMap((recipe) => recipe.tags);
+    return tags.includes(official) ? official : (tags.find((tag) => tag.endsWith(`/${image}`)) ?? official);
+  }
   return first.includes(".") || first.includes(":") || first === "localhost" ? image : `docker.io/${image}`;
 }
 
@@ -74,9 +78,7 @@ export function fullName(image: string): string {
 export async function imageArchive(image: string): Promise<string> {
   const name = fullName(image);
   const recipes = Object.entries(CATALOG);
-  const withName = (fits: (tag: string) => boolean): [string, Recipe] | undefined =>
-    recipes.find(([, recipe]) => recipe.tags.some(fits));
-  const found = withName((tag) => tag === name) ?? withName((tag) => tag.endsWith(`/${image}`));
+  const found = recipes.find(([, recipe]) => recipe.tags.some((tag) => tag === name));
   if (found === undefined) {
     throw new Error(`no image ${name} here; known are ${allImages().join(", ")}; or give the tar file of a docker-archive`);
   }
