@@ -15,7 +15,7 @@ import type { Reporter } from "../report/report.ts";
 import { Group, type GroupSource, type GroupView } from "./group.ts";
 import { watchAbandoned } from "./watch/abandoned.ts";
 import { budgetFacts } from "./watch/budget-facts.ts";
-import { EndpointsView } from "./watch/endpoints.ts";
+import { askSlices, EndpointsView } from "./watch/endpoints.ts";
 import { podFact } from "./watch/pod-fact.ts";
 import { watchProxies } from "./watch/proxies.ts";
 import { serviceFact } from "./watch/service-fact.ts";
@@ -49,8 +49,6 @@ export interface Handlers {
 
 /** A group without pods is kept for so long, ms: a Deployment that is replaced, or scaled to nothing and back. */
 const EMPTY_MS = 600_000;
-/** A question beside a watch waits so long for its answer, ms. */
-const ASK_MS = 1500;
 
 interface Entry {
   readonly group: Group;
@@ -201,18 +199,10 @@ export async function startHandlers(options: HandlersOptions): Promise<Handlers>
       askEndpoints: () => {
         if (askingEndpoints) return;
         askingEndpoints = true;
-        const query = { labelSelector: `kubernetes.io/service-name=${master()}` };
-        void kube
-          .list<EndpointSlice>(PATH.endpointSlices(namespace), { query, timeoutMs: ASK_MS })
-          .then(
-            ({ items }) => {
-              for (const slice of items) slices.learn(slice);
-            },
-            () => undefined,
-          )
-          .finally(() => {
-            askingEndpoints = false;
-          });
+        void askSlices(kube, namespace, master()).then((found) => {
+          askingEndpoints = false;
+          for (const slice of found) slices.learn(slice);
+        });
       },
       serviceExists: (name) => service(name) !== undefined,
       outsiders: () => workloads.outsiders(own(), service(master())),

@@ -115,7 +115,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     }
     const newer = queue.get(key);
     const times = waiting.times + (newer?.times ?? 0);
-    put(key, { ...waiting, times, lastAt: newer?.lastAt ?? waiting.lastAt, tries: waiting.tries + 1 });
+    queue.set(key, { ...waiting, times, lastAt: newer?.lastAt ?? waiting.lastAt, tries: waiting.tries + 1 });
     const asked = error instanceof KubeError ? error.retryAfterMs : undefined;
     await pause(Math.min(Math.max(asked ?? 0, again), PATIENCE_MS));
   }

@@ -1,11 +1,10 @@
 /** Cuts clients off a node that is no longer master, never before new connections lead to the new one (law 4). */
 import { setTimeout as sleep } from "node:timers/promises";
-import { PATH } from "../../kube/paths.ts";
-import type { EndpointSlice } from "../../kube/types.ts";
 import type { Address } from "../../model/facts.ts";
 import type { CutAction } from "../../model/plan.ts";
 import { REASON } from "../../model/reasons.ts";
 import type { Link } from "../observe/link.ts";
+import { askSlices } from "../watch/endpoints.ts";
 import { type ActContext, type ActResult, DONE } from "./context.ts";
 import { persist } from "./persist.ts";
 
@@ -17,7 +16,6 @@ const ROUTED_MS = 3000;
 const LATE_MS = 300_000;
 /** The watch of the EndpointSlices told nothing for so long, ms: the API server itself is asked, then and every so often. */
 const ASK_MS = 1000;
-const ASK_TIMEOUT_MS = 1500;
 /** A slow proxy lets a few new connections through to the old node: cut again after these pauses, ms. */
 const AGAIN_MS = [60, 90, 250];
 /**
@@ -64,11 +62,8 @@ async function untilLeading(
 
 /** What the API server says when it is asked; nothing when it does not answer. */
 async function askedAddresses({ kube, group, facts }: ActContext): Promise<ReadonlySet<string>> {
-  const query = { labelSelector: `kubernetes.io/service-name=${facts.masterService?.name ?? ""}` };
-  const slices = await kube
-    .list<EndpointSlice>(PATH.endpointSlices(group.namespace), { query, timeoutMs: ASK_TIMEOUT_MS })
-    .catch(() => undefined);
-  return new Set(slices?.items.flatMap(({ endpoints }) => endpoints ?? []).flatMap(({ addresses }) => addresses));
+  const slices = await askSlices(kube, group.namespace, facts.masterService?.name ?? "");
+  return new Set(slices.flatMap(({ endpoints }) => endpoints ?? []).flatMap(({ addresses }) => addresses));
 }
 
 /** A node that was master until now, or until a while ago. */

@@ -1,6 +1,20 @@
 /** Addresses behind the master Service, as its EndpointSlices tell; lets an act wait until routing has moved. */
+import type { Kube } from "../../kube/client.ts";
+import { PATH } from "../../kube/paths.ts";
 import type { EndpointSlice } from "../../kube/types.ts";
 import type { Endpoints } from "../act/context.ts";
+
+/** A question beside the watch waits so long for its answer, ms. */
+const ASK_MS = 1500;
+
+/** The EndpointSlices of a Service, from the API server itself: the watch may have fallen silent. None when it does not answer. */
+export async function askSlices(kube: Kube, namespace: string, service: string): Promise<readonly EndpointSlice[]> {
+  const query = { labelSelector: `kubernetes.io/service-name=${service}` };
+  const slices = await kube
+    .list<EndpointSlice>(PATH.endpointSlices(namespace), { query, timeoutMs: ASK_MS })
+    .catch(() => undefined);
+  return slices?.items ?? [];
+}
 
 export class EndpointsView implements Endpoints {
   readonly #read: () => readonly EndpointSlice[];

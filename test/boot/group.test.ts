@@ -1,17 +1,12 @@
 /** A group of three pods without handlers: what the scripts do by themselves, and that nothing is lost by it. */
 import { mkdir, rm } from "node:fs/promises";
 import { Redis } from "ioredis";
-import { beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { NOBODY } from "../../model/names.ts";
-import { type ServerBinary, serverBinaries } from "../servers/install.ts";
+import { serverBinary } from "../servers/supported.ts";
 import { Bed, PASSWORD, type Shell } from "./bed.ts";
 import { GROUP, type Pod } from "./pod.ts";
 import { pause, until } from "./wait.ts";
-
-let servers: readonly ServerBinary[] = [];
-beforeAll(async () => {
-  servers = await serverBinaries();
-});
 
 test.concurrent.each([
   ["redis", "7.0", "dash"],
@@ -21,9 +16,7 @@ test.concurrent.each([
 ] as const)(
   "a group on %s %s with %s",
   async (name, version, shell: Shell) => {
-    const binary = servers.find((candidate) => candidate.name === name && candidate.version.startsWith(version));
-    if (binary === undefined) throw new Error(`no ${name} ${version}`);
-    const bed = await Bed.make(binary, shell);
+    const bed = await Bed.make(await serverBinary(`${name} ${version}`), shell);
     try {
       const pods = [await bed.pod("0"), await bed.pod("1"), await bed.pod("2")] as const;
       await bed.publish(pods);

@@ -2,16 +2,11 @@
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeAll, describe, expect, test } from "vitest";
-import { type ServerBinary, serverBinaries } from "../servers/install.ts";
+import { afterEach, describe, expect, test } from "vitest";
+import { serverBinary } from "../servers/supported.ts";
 import { Bed, PASSWORD } from "./bed.ts";
 import { GROUP, type Pod } from "./pod.ts";
 import { until } from "./wait.ts";
-
-let servers: readonly ServerBinary[] = [];
-beforeAll(async () => {
-  servers = await serverBinaries();
-});
 
 const idOf = (what: string): string => createHash("sha1").update(`${GROUP}/${what}`).digest("hex");
 const conf = (pod: Pod): Promise<string> => readFile(join(pod.home, "sentinel/sentinel.conf"), "utf8");
@@ -41,18 +36,12 @@ async function monitor(pods: readonly Pod[], master: Pod): Promise<void> {
   }
 }
 
-function server(name: string, version: string): ServerBinary {
-  const found = servers.find((candidate) => candidate.name === name && candidate.version.startsWith(version));
-  if (found === undefined) throw new Error(`no ${name} ${version}`);
-  return found;
-}
-
 describe("identity", () => {
   let bed: Bed;
   afterEach(() => bed.close());
 
   test("by the slot, also when it comes late; by the pod's uid where none comes; the environment's password is asked for", async () => {
-    bed = await Bed.make(server("redis", "7.0"));
+    bed = await Bed.make(await serverBinary("redis 7.0"));
     const [early, late, none] = [await bed.pod("0"), await bed.pod(), await bed.pod()];
     early.startSentinel();
     late.startSentinel({ REDIS_HA_SLOT_WAIT_S: "10" });
@@ -68,7 +57,7 @@ describe("identity", () => {
   });
 
   test("a container that restarts goes on with what it knew, also under the identity of another slot", async () => {
-    bed = await Bed.make(server("redis", "7.0"), "ash");
+    bed = await Bed.make(await serverBinary("redis 7.0"), "ash");
     const pod = await bed.pod("1");
     pod.startRedis([]);
     pod.startSentinel();
@@ -108,7 +97,7 @@ test.concurrent.each([
 ] as const)(
   "a replaced sentinel, %s %s: settings, epochs and peers, also while the master is down",
   async (name, version) => {
-    const bed = await Bed.make(server(name, version), name === "valkey" ? "ash" : "dash");
+    const bed = await Bed.make(await serverBinary(`${name} ${version}`), name === "valkey" ? "ash" : "dash");
     try {
       const pods = [await bed.pod("0"), await bed.pod("1"), await bed.pod("2")] as const;
       const [first, second, third] = pods;

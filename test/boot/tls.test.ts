@@ -7,6 +7,7 @@ import { beforeAll, expect, test } from "vitest";
 import { issueLeaf, makeAuthority } from "../../certs/authority.ts";
 import { SENTINEL_PORT, TLS_FILES } from "../../model/names.ts";
 import { type ServerBinary, serverBinaries } from "../servers/install.ts";
+import { serverBinary } from "../servers/supported.ts";
 import { Bed, PASSWORD } from "./bed.ts";
 import { GROUP, type Pod } from "./pod.ts";
 import { until } from "./wait.ts";
@@ -83,9 +84,7 @@ test.concurrent.each([
 ] as const)(
   "%s %s: replication, sentinels, a renewed certificate of another CA, and a hand-over",
   async (name, version) => {
-    const binary = servers.find((one) => one.name === name && one.version.startsWith(version));
-    if (binary === undefined) throw new Error(`no ${name} ${version}`);
-    const bed = await Bed.make(binary, name === "valkey" ? "ash" : "dash");
+    const bed = await Bed.make(await serverBinary(`${name} ${version}`), name === "valkey" ? "ash" : "dash");
     try {
       const pods = [await bed.pod("0"), await bed.pod("1"), await bed.pod("2")] as const;
       const [first, second, third] = pods;

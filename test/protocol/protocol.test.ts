@@ -11,31 +11,23 @@ import { inLine } from "../../handlers/policies/successor.ts";
 import type { Address, MemberFact } from "../../model/facts.ts";
 import { REDIS_PORT } from "../../model/names.ts";
 import { until } from "../boot/wait.ts";
-import { type ServerBinary, serverBinaries } from "../servers/install.ts";
+import { SUPPORTED, serverBinary } from "../servers/supported.ts";
 import { type Access, NAME, ProtocolBed, sentinelOf } from "./bed.ts";
 
 const MAJORITY = 2;
 const RIVAL = "f".repeat(40);
-const VERSIONS = ["redis 7.0", "redis 8.0", "valkey 8.1", "valkey 9.1"] as const;
 const ACCESS: readonly Access[] = ["passwords", "acl"];
-
-function find(servers: readonly ServerBinary[], wanted: string): ServerBinary {
-  const found = servers.find(({ name, version }) => `${name} ${version}`.startsWith(wanted));
-  if (found === undefined)
-    throw new Error(`there is no ${wanted} here, only ${servers.map((one) => `${one.name} ${one.version}`)}`);
-  return found;
-}
 
 const addressOf = (member: MemberFact | undefined): Address => ({ ip: member?.pod.ip ?? "", port: REDIS_PORT });
 const epochs = (members: readonly MemberFact[]): number[] => members.map((member) => sentinelOf(member).master.configEpoch);
 const masters = (members: readonly MemberFact[]): string[] => members.map((member) => sentinelOf(member).master.address.ip);
 
-describe.concurrent.each(VERSIONS.flatMap((version) => ACCESS.map((access) => ({ version, access }))))(
+describe.concurrent.each(SUPPORTED.flatMap((version) => ACCESS.map((access) => ({ version, access }))))(
   "$version with $access",
   ({ version, access }) => {
     let bed: ProtocolBed;
     beforeAll(async () => {
-      bed = await ProtocolBed.make(find(await serverBinaries(), version), access);
+      bed = await ProtocolBed.make(await serverBinary(version), access);
     });
     afterAll(async () => await bed?.close());
 

@@ -1,13 +1,14 @@
 /**
  * A model of redis-server 7 as far as this project depends on it: roles, replication ids and offsets, CLIENT PAUSE and KILL, min-replicas, INFO, CONFIG, PUBLISH.
- * The replication itself is in replication.ts. Rules without a source here were seen on real servers: the conformance test (test/conformance) runs
+ * The replication itself is in following.ts and followers.ts. Rules without a source here were seen on real servers: the conformance test (test/conformance) runs
  * the same script on this model and on those.
  */
 import type { Network, Site } from "../world/network.ts";
 import type { Proc } from "../world/world.ts";
 import { append, type Disk, EMPTY, type Entry, promoted, recounted } from "./data.ts";
+import { Followers } from "./followers.ts";
+import { Following } from "./following.ts";
 import { error } from "./protocol.ts";
-import { Followers, Following } from "./replication.ts";
 import { type Connection, LATER, Server } from "./server.ts";
 
 export interface RedisOptions {
